@@ -1,0 +1,141 @@
+package datasets
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// openList reads a text file of "image label" lines, as ImageNet's val_map.txt
+// (label = class index). Images lie beside the file, or in the folder beside
+// it that the file is named after (val_map.txt: val). Class names come from a
+// synsets.txt beside it, one a line; without one they are the indices.
+//
+// A list has no splits of its own: all of it is Test, in its order, and Train
+// and Val are empty, unless their counts ask for some of it.
+func openList(ctx context.Context, s Settings) (*Set, error) {
+	name := "list " + filepath.Base(s.Path)
+	f := &files{name: name}
+	dir := filepath.Dir(s.Path)
+	roots := []string{dir, filepath.Join(dir, strings.TrimSuffix(strings.TrimSuffix(filepath.Base(s.Path), filepath.Ext(s.Path)), "_map"))}
+	if err := f.readList(s.Path, roots); err != nil {
+		return nil, err
+	}
+	if err := f.readClasses(filepath.Join(dir, "synsets.txt")); err != nil {
+		return nil, err
+	}
+	if s.Train == 0 && s.Val == 0 {
+		return f.testOnly(ctx, s)
+	}
+	s.Path = dir
+	return fileSet(ctx, name, s, []*files{f})
+}
+
+// testOnly is the set whose images are all in Test.
+func (f *files) testOnly(ctx context.Context, s Settings) (*Set, error) {
+	n := f.Len()
+	if s.Test > n {
+		return nil, fmt.Errorf("datasets: %s: %d test images asked for, %d there (lower the count)", f.name, s.Test, n)
+	}
+	if s.Test > 0 {
+		n = s.Test
+	}
+	h := sha256.New()
+	if err := hashFiles(ctx, h, filepath.Dir(s.Path), f.items[:n]); err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", f.name, err)
+	}
+	none := subset{f, f.name + " (unused)", nil}
+	return &Set{Train: none, Val: none, Test: subset{f, f.name + " test", count(n)},
+		Info: Info{Name: f.name, Digest: hex.EncodeToString(h.Sum(nil))}}, nil
+}
+
+// readList parses the lines of path.
+func (f *files) readList(path string, roots []string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("datasets: list: %w", err)
+	}
+	defer file.Close()
+	sc := bufio.NewScanner(file)
+	for line := 1; sc.Scan(); line++ {
+		text := strings.TrimSpace(sc.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		cut := strings.LastIndexAny(text, " \t,")
+		if cut < 0 {
+			return fmt.Errorf("datasets: list: %s: line %d: %q is not an image and a label", path, line, text)
+		}
+		label, err := strconv.Atoi(text[cut+1:])
+		if err != nil || label < 0 || label >= maxClasses {
+			return fmt.Errorf("datasets: list: %s: line %d: label %q (need 0 to %d)", path, line, text[cut+1:], maxClasses-1)
+		}
+		image, err := findImage(strings.TrimSpace(text[:cut]), roots)
+		if err != nil {
+			return fmt.Errorf("datasets: list: %s: line %d: %w", path, line, err)
+		}
+		f.items = append(f.items, item{image, label})
+	}
+	if err := sc.Err(); err != nil {
+		return fmt.Errorf("datasets: list: %s: %w", path, err)
+	}
+	if len(f.items) == 0 {
+		return fmt.Errorf("datasets: list: %s: has no lines", path)
+	}
+	return nil
+}
+
+// maxClasses bounds a label in a file: ImageNet-21K has 21,841.
+const maxClasses = 1 << 16
+
+// findImage finds a relative path below one of the roots; paths that leave
+// them are refused.
+func findImage(rel string, roots []string) (string, error) {
+	if !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("path %q leaves the folder of the list", rel)
+	}
+	for _, root := range roots {
+		path := filepath.Join(root, rel)
+		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no image %q in %s", rel, strings.Join(roots, " or "))
+}
+
+// readClasses names the classes from a file of one name a line, or by index.
+func (f *files) readClasses(path string) error {
+	most := 0
+	for _, it := range f.items {
+		most = max(most, it.label)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		for c := range most + 1 {
+			f.classes = append(f.classes, strconv.Itoa(c))
+		}
+		return nil
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		f.classes = append(f.classes, strings.TrimSpace(line))
+	}
+	if most >= len(f.classes) {
+		return fmt.Errorf("datasets: list: label %d, but %s names %d classes", most, path, len(f.classes))
+	}
+	return nil
+}
+
+// count is 0..n-1.
+func count(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}

@@ -1,0 +1,237 @@
+package blocked
+
+import (
+	"fmt"
+
+	"hanas/onnx"
+)
+
+// norm is a BatchNormalization node in training mode, read. With x the input,
+// M values a channel, mu and var their mean and (biased) variance:
+//
+//	inv = 1/sqrt(var+eps)   y = gamma*inv*(x-mu) + beta
+//
+// and for a gradient dy, with S0 = sum(dy) and S1 = sum(dy*(x-mu)*inv),
+//
+//	dbeta = S0   dgamma = S1   dx = gamma*inv*(dy - S0/M - (x-mu)*inv*S1/M)
+//
+// (Ioffe & Szegedy 2015, section 3). Everything but dy and x is small, so dx is
+// kept as factor*t with t = dy + P*x + Q: whoever takes it applies factor where
+// that is cheap.
+type norm struct {
+	node        *onnx.Node
+	gamma, beta val // [C, 1]
+	m           int // values a channel
+	mu, inv     val // [C, 1]
+	factor      val // gamma*inv
+}
+
+// normGrad is a gradient factor*t.
+type normGrad struct {
+	t, factor val // [C, M] and [C, 1]
+}
+
+func (t *tape) readNorm(n *onnx.Node, c, m int) (*norm, error) {
+	if n.IntOr("training_mode", 0) != 1 {
+		return nil, fmt.Errorf("blocked: %s %q: only training mode has a blocked form", n.Op, n.Name)
+	}
+	k := &norm{node: n, m: m}
+	for i, dst := range []*val{&k.gamma, &k.beta} {
+		v, err := t.asPlain(n.Inputs[1+i])
+		if err != nil {
+			return nil, err
+		}
+		if v.size() != c {
+			return nil, fmt.Errorf("blocked: %s %q: parameter of %d elements for %d channels", n.Op, n.Name, v.size(), c)
+		}
+		*dst = t.view(v, c, 1)
+	}
+	return k, nil
+}
+
+// view is a reshape that gradients pass through.
+func (t *tape) view(v val, shape ...int) val {
+	w := t.reshape(v, shape...)
+	if w.name != v.name && t.track(w, v) {
+		t.back(func() error {
+			if g, ok := t.take(w); ok {
+				t.give(v, g)
+			}
+			return nil
+		})
+	}
+	return w
+}
+
+// statistics fixes mean and variance [C, 1], and writes the node's running
+// outputs.
+func (t *tape) statistics(k *norm, mu, variance val) error {
+	variance = t.unary("Relu", variance) // rounding must not make it negative
+	k.mu = mu
+	eps := t.scalar(k.node.FloatOr("epsilon", 1e-5))
+	k.inv = t.unary("Reciprocal", t.unary("Sqrt", t.add(variance, eps)))
+	k.factor = t.mul(k.gamma, k.inv)
+	momentum := k.node.FloatOr("momentum", 0.9)
+	for i, now := range []val{mu, variance} {
+		if len(k.node.Outputs) <= 1+i || k.node.Outputs[1+i] == "" {
+			continue
+		}
+		out := t.reshape(now, now.size())
+		if momentum != 0 {
+			old, err := t.asPlain(k.node.Inputs[3+i])
+			if err != nil {
+				return err
+			}
+			out = t.add(t.scale(old, momentum), t.scale(out, 1-momentum))
+		}
+		t.setPlain(k.node.Outputs[1+i], out)
+	}
+	return nil
+}
+
+// offset is beta - mu*factor.
+func (k *norm) offset(t *tape) val { return t.sub(k.beta, t.mul(k.mu, k.factor)) }
+
+// backward gives the gradients of gamma and beta from dy's row sums and its
+// products with the input, and returns P and Q.
+func (k *norm) backward(t *tape, sum, product val) (p, q val) {
+	dgamma := t.mul(k.inv, t.sub(product, t.mul(k.mu, sum)))
+	t.give(k.gamma, dgamma)
+	t.give(k.beta, sum)
+	p = t.scale(t.mul(k.inv, dgamma), -1/float32(k.m))
+	q = t.sub(t.scale(sum, -1/float32(k.m)), t.mul(p, k.mu))
+	return p, q
+}
+
+// fusedRelu is the Relu that alone reads the norm's result, if there is one.
+func (t *tape) fusedRelu(n *onnx.Node) (relu bool, output string) {
+	next := t.only(n.Outputs[0])
+	if next == nil || next.Op != "Relu" || next.Domain != "" {
+		return false, n.Outputs[0]
+	}
+	t.done[next] = true
+	return true, next.Outputs[0]
+}
+
+// lowerNorm writes a norm whose input is any row.
+func (t *tape) lowerNorm(n *onnx.Node) error {
+	x, err := t.asRow(n.Inputs[0])
+	if err != nil {
+		return err
+	}
+	return t.normalise(n, x, false)
+}
+
+// normalise writes forward and backward of norm n over x. With toConv the
+// gradient of x stays in two parts, for the convolution that made x.
+func (t *tape) normalise(n *onnx.Node, x row, toConv bool) error {
+	k, err := t.readNorm(n, x.c, x.columns())
+	if err != nil {
+		return err
+	}
+	mu := t.scale(t.rowSum(x.v), 1/float32(k.m))
+	variance := t.sub(t.scale(t.rowDot(x, x), 1/float32(k.m)), t.mul(mu, mu))
+	if err := t.statistics(k, mu, variance); err != nil {
+		return err
+	}
+	relu, name := t.fusedRelu(n)
+	y := x.with(t.rowAffine(x, k.factor, k.offset(t), relu))
+	t.setRow(name, y)
+	if !t.track(y.v, x.v, k.gamma, k.beta) {
+		return nil
+	}
+	t.back(func() error {
+		dy, ok := t.take(y.v)
+		if !ok {
+			return nil
+		}
+		if relu {
+			dy = t.mul(dy, t.step(y.v))
+		}
+		p, q := k.backward(t, t.rowSum(dy), t.rowDot(x.with(dy), x))
+		if !t.tracked[x.v.name] {
+			return nil
+		}
+		d := x.with(dy)
+		g := t.rowCombine(x, p, q, &d, false)
+		if toConv {
+			t.affine[x.v.name] = normGrad{t: g, factor: k.factor}
+		} else {
+			t.give(x.v, t.mul(g, k.factor))
+		}
+		return nil
+	})
+	return nil
+}
+
+// lowerConvNorm writes a convolution whose result is only normalised.
+func (t *tape) lowerConvNorm(conv, bn *onnx.Node) error {
+	c, err := t.readConv(conv)
+	if err != nil {
+		return err
+	}
+	t.done[bn] = true
+	if c.kind == pointwise && c.stride == 1 && c.bias.name == "" && c.out.c >= 2*c.x.c {
+		return t.expandNorm(c, bn)
+	}
+	return t.normalise(bn, t.convolve(c), true)
+}
+
+// expandNorm writes z = W x and its norm where z has many more channels than
+// x. Then neither direction needs a pass over z for the norm: with G = x x',
+//
+//	mean(z) = W mean(x)            var(z) = diag(W cov(x) W')
+//	sum(dy*z) = rowsum(W * dy x')
+//	dW = factor*(dy x' + P*(W G) + Q sum(x)')
+//	dx = (factor*W)' dy + W' ((factor*P)*W) x + W' (factor*Q)
+func (t *tape) expandNorm(c *convolution, bn *onnx.Node) error {
+	x, w := c.x, t.matrix(c)
+	k, err := t.readNorm(bn, c.out.c, x.columns())
+	if err != nil {
+		return err
+	}
+	share := 1 / float32(k.m)
+	mean := t.scale(t.rowSum(x.v), share)
+	gram := t.gemm(x.v, x.v, val{}, false, true)
+	cov := t.sub(t.scale(gram, share), t.mul(mean, t.reshape(mean, 1, x.c)))
+	variance := t.rowSum(t.mul(t.gemm(w, cov, val{}, false, false), w))
+	if err := t.statistics(k, t.gemm(w, mean, val{}, false, false), variance); err != nil {
+		return err
+	}
+	relu, name := t.fusedRelu(bn)
+	y := c.out
+	if relu { // a product without offset is faster than one with, and the pass for Relu is needed anyway
+		z := y.with(t.op("MatMul", []int{y.c, y.columns()}, []val{w, x.v}))
+		y.v = t.rowAffine(z, k.factor, k.offset(t), true)
+	} else {
+		y.v = t.gemm(t.mul(w, k.factor), x.v, k.offset(t), false, false)
+	}
+	t.setRow(name, y)
+	if !t.track(y.v, x.v, c.weight, k.gamma, k.beta) {
+		return nil
+	}
+	t.back(func() error {
+		dy, ok := t.take(y.v)
+		if !ok {
+			return nil
+		}
+		if relu {
+			dy = t.mul(dy, t.step(y.v))
+		}
+		direct := t.gemm(dy, x.v, val{}, false, true)
+		p, q := k.backward(t, t.rowSum(dy), t.rowSum(t.mul(w, direct)))
+		if t.tracked[c.weight.name] {
+			viaVar := t.mul(p, t.gemm(w, gram, val{}, false, false))
+			viaMean := t.mul(q, t.reshape(t.scale(mean, float32(k.m)), 1, x.c))
+			t.give(c.weight, t.mul(k.factor, t.add(direct, t.add(viaVar, viaMean))))
+		}
+		if t.tracked[x.v.name] {
+			quad := t.gemm(w, t.mul(t.mul(k.factor, p), w), val{}, true, false)
+			shift := t.gemm(w, t.mul(k.factor, q), val{}, true, false)
+			small := t.gemm(quad, x.v, shift, false, false)
+			t.give(x.v, t.gemm(t.mul(k.factor, w), dy, small, true, false))
+		}
+		return nil
+	})
+	return nil
+}

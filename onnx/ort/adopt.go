@@ -1,0 +1,47 @@
+package ort
+
+import (
+	"fmt"
+
+	"github.com/yalue/onnxruntime_go"
+
+	"hanas/onnx"
+)
+
+// adopt makes a tensor of a value that ORT allocated. The binding has copied
+// it to Go memory already, which the tensor shares; the caller destroys the
+// value.
+func adopt(v onnxruntime_go.Value) (*onnx.Tensor, error) {
+	for _, try := range adopters {
+		if t := try(v); t != nil {
+			return t, nil
+		}
+	}
+	if c, ok := v.(*onnxruntime_go.CustomDataTensor); ok {
+		// The binding copies one byte an element: enough for none of these types.
+		return nil, fmt.Errorf("is of a type that needs a declared shape or a preallocated tensor (element type %d)", c.DataType())
+	}
+	return nil, fmt.Errorf("is %T, not a tensor", v)
+}
+
+var adopters = []func(onnxruntime_go.Value) *onnx.Tensor{
+	adopter[float32], adopter[float64], adopter[int64], adopter[int32], adopter[uint8], adopter[int8],
+	adopter[bool], adopter[int16], adopter[uint16], adopter[uint32], adopter[uint64],
+}
+
+type element interface {
+	onnx.Element
+	onnxruntime_go.TensorData
+}
+
+func adopter[T element](v onnxruntime_go.Value) *onnx.Tensor {
+	t, ok := v.(*onnxruntime_go.Tensor[T])
+	if !ok {
+		return nil
+	}
+	shape := make([]int, len(t.GetShape()))
+	for i, n := range t.GetShape() {
+		shape[i] = int(n)
+	}
+	return onnx.From(t.GetData(), shape...)
+}

@@ -1,0 +1,172 @@
+package pipeline
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// workFolder holds what is not finished: working files and outputs being written.
+const workFolder = ".work"
+
+// WriteFile writes a file so that a kill leaves the old one or the new one:
+// temporary file, fsync, rename.
+func WriteFile(file string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // after the rename there is none
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(file))
+	}
+	return err
+}
+
+// prepare empties the place for outputs and makes the folders in it.
+func prepare(work string, makes []string) error {
+	out := filepath.Join(work, outputs)
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	for _, name := range makes {
+		file := filepath.Join(out, filepath.FromSlash(name))
+		if !strings.HasSuffix(name, "/") {
+			file = filepath.Dir(file)
+		}
+		if err := os.MkdirAll(file, 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes what a stage wrote durable, takes its content hash, and moves it
+// into place. A kill in between leaves artifacts that differ from the manifest,
+// so the stage runs again.
+func commit(dir, work string, makes []string) (map[string]Artifact, error) {
+	artifacts := map[string]Artifact{}
+	for _, name := range makes {
+		file := filepath.Join(work, outputs, filepath.FromSlash(name))
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, fmt.Errorf("artifact %q was not written: %w", name, err)
+		}
+		if err := kindFault(name, info); err != nil {
+			return nil, fmt.Errorf("artifact %w", err)
+		}
+		if err := syncTree(file); err != nil {
+			return nil, fmt.Errorf("artifact %q: %w", name, err)
+		}
+		if artifacts[name], err = describe(file); err != nil {
+			return nil, fmt.Errorf("artifact %q: %w", name, err)
+		}
+	}
+	for _, name := range makes {
+		from, to := filepath.Join(work, outputs, filepath.FromSlash(name)), filepath.Join(dir, filepath.FromSlash(name))
+		if err := replace(from, to, filepath.Join(work, "old")); err != nil {
+			return nil, fmt.Errorf("artifact %q: %w", name, err)
+		}
+	}
+	return artifacts, nil
+}
+
+// replace moves a file or folder over another. What was there goes through the
+// path trash, because a folder that is not empty cannot be renamed over.
+func replace(from, to, trash string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(trash); err != nil {
+		return err
+	}
+	source, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if target, err := os.Lstat(to); err == nil && (target.IsDir() || source.IsDir()) {
+		if err := os.Rename(to, trash); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	if err := syncFolder(filepath.Dir(to)); err != nil {
+		return err
+	}
+	return os.RemoveAll(trash)
+}
+
+// syncTree brings a file, or a folder with all in it, onto the disk.
+func syncTree(file string) error {
+	return filepath.WalkDir(file, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return syncFolder(file)
+		}
+		f, err := os.OpenFile(file, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		if closed := f.Close(); err == nil {
+			err = closed
+		}
+		return err
+	})
+}
+
+// syncFolder makes renames inside a folder durable, where the system can.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// sweep removes the working folders of a stage, of whatever action.
+func sweep(dir, stage string) error {
+	found, err := filepath.Glob(filepath.Join(escapeGlob(dir), workFolder, stage+"-*"))
+	if err != nil {
+		return err
+	}
+	for _, work := range found {
+		if err := os.RemoveAll(work); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+func escapeGlob(dir string) string {
+	if runtime.GOOS == "windows" {
+		return dir
+	}
+	return globEscaper.Replace(dir)
+}

@@ -1,0 +1,110 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Archive evaluates genomes and remembers them all: no genome is evaluated
+// twice, so Len is the number of distinct evaluations, which is what a budget
+// counts.
+type Archive[G comparable] struct {
+	problem *Problem[G]
+	all     []Candidate[G]
+	index   map[G]int
+	front   []int // indices into all: what nothing dominates
+}
+
+// NewArchive makes an empty archive of a problem.
+func NewArchive[G comparable](p *Problem[G]) *Archive[G] {
+	return &Archive[G]{problem: p, index: map[G]int{}}
+}
+
+// Len is the number of distinct genomes evaluated.
+func (a *Archive[G]) Len() int { return len(a.all) }
+
+// All returns every candidate in the order of evaluation; the slice is the
+// archive's own and must not be changed.
+func (a *Archive[G]) All() []Candidate[G] { return a.all }
+
+// Has says whether a genome has been evaluated.
+func (a *Archive[G]) Has(g G) bool { _, ok := a.index[g]; return ok }
+
+// Evaluate returns the candidates of the genomes, in their order; those not yet
+// known go to the problem as one batch, each once. On an error nothing of the
+// batch is kept.
+func (a *Archive[G]) Evaluate(ctx context.Context, genomes []G) ([]Candidate[G], error) {
+	fresh := make([]G, 0, len(genomes))
+	seen := make(map[G]bool, len(genomes))
+	for _, g := range genomes {
+		if !a.Has(g) && !seen[g] {
+			seen[g] = true
+			fresh = append(fresh, g)
+		}
+	}
+	if err := a.evaluate(ctx, fresh); err != nil {
+		return nil, err
+	}
+	out := make([]Candidate[G], len(genomes))
+	for i, g := range genomes {
+		out[i] = a.all[a.index[g]]
+	}
+	return out, nil
+}
+
+func (a *Archive[G]) evaluate(ctx context.Context, fresh []G) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("search: after %d evaluations: %w", len(a.all), err)
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	points, err := a.problem.Evaluate(ctx, fresh)
+	if err != nil {
+		return fmt.Errorf("search: evaluate %d genomes: %w", len(fresh), err)
+	}
+	if len(points) != len(fresh) {
+		return fmt.Errorf("search: evaluate: %d points for %d genomes", len(points), len(fresh))
+	}
+	for i, p := range points {
+		if err := a.problem.checkPoint(p); err != nil {
+			return fmt.Errorf("search: evaluate: genome %v: %w", fresh[i], err)
+		}
+	}
+	for i, p := range points {
+		a.index[fresh[i]] = len(a.all)
+		a.front = append(a.front, len(a.all))
+		a.all = append(a.all, Candidate[G]{fresh[i], p})
+	}
+	keep := make([]Point, len(a.front))
+	for i, n := range a.front {
+		keep[i] = a.all[n].Point
+	}
+	front := Nondominated(keep)
+	for i, k := range front {
+		a.front[i] = a.front[k]
+	}
+	a.front = a.front[:len(front)]
+	return nil
+}
+
+// Front returns what nothing in the archive dominates, of equal points the
+// first evaluated.
+func (a *Archive[G]) Front() Front[G] {
+	f := Front[G]{Objectives: a.problem.Objectives, Feasible: len(a.front) > 0}
+	for _, n := range a.front {
+		f.Points = append(f.Points, a.all[n])
+		f.Feasible = f.Feasible && a.all[n].Feasible()
+	}
+	slices.SortStableFunc(f.Points, func(x, y Candidate[G]) int { return slices.Compare(x.Objectives, y.Objectives) })
+	f.Points = slices.CompactFunc(f.Points, func(x, y Candidate[G]) bool {
+		return x.Violation == y.Violation && slices.Equal(x.Objectives, y.Objectives)
+	})
+	return f
+}
+
+// ErrInfeasible says that no candidate was within the limits; the front that
+// comes with it holds the nearest ones.
+var ErrInfeasible = errors.New("search: no candidate is within the limits")

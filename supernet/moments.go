@@ -1,0 +1,97 @@
+package supernet
+
+import (
+	"math"
+
+	"hanas/onnx/quant"
+	"hanas/space"
+)
+
+// moment describes a tensor well enough to quantise it without looking at
+// data: its mean square follows from the batch norm that made it (after batch
+// norm channel c is N(beta_c, gamma_c²); data-free quantisation, Nagel et al.
+// 2019, section 4). Training, scoring and shipping all take their ranges from
+// here, so a range cannot differ between them.
+type moment struct {
+	meanSquare float64
+	unsigned   bool    // never negative: behind a ReLU
+	cap        float64 // largest value possible, 0 = unknown (6 behind ReLU6; known for images)
+}
+
+// Range is the tensor's quantisation range at the given bits.
+func (m moment) Range(bits int) quant.Range {
+	if m.meanSquare == 0 && m.cap > 0 { // the image: its range is known
+		return quant.Range{Lo: -m.cap, Hi: m.cap}
+	}
+	r := quant.RangeFromMeanSquare(m.meanSquare, m.unsigned, bits)
+	if m.cap > 0 && r.Hi > m.cap {
+		r.Hi = m.cap
+	}
+	return r
+}
+
+// flow is the moment of each layer's input and of its own output (before a
+// residual add).
+type flow struct{ in, out []moment }
+
+// moments walks the layers once. imageHi is the largest absolute value of a
+// normalised image; values gives a parameter's shared data by name.
+func moments(layers []space.Layer, imageHi float64, values func(name string) []float32) flow {
+	f := flow{in: make([]moment, len(layers)), out: make([]moment, len(layers))}
+	x := moment{cap: imageHi}
+	var block moment
+	for i, l := range layers {
+		if startsBlock(layers, i) {
+			block = x
+		}
+		f.in[i] = x
+		switch l.Kind {
+		case space.Conv, space.Pointwise, space.Depthwise:
+			x = afterNorm(values(l.Name + ".gamma")[:l.Out], values(l.Name + ".beta")[:l.Out], l.Act)
+		case space.Add:
+			x = moment{meanSquare: x.meanSquare + block.meanSquare}
+		case space.SE, space.Pool: // a gate in [0,1] and a mean keep the range
+		case space.Linear:
+			x = moment{meanSquare: 1}
+		}
+		f.out[i] = x
+	}
+	return f
+}
+
+// startsBlock says whether layer i is the first of its block.
+func startsBlock(layers []space.Layer, i int) bool {
+	l := layers[i]
+	return i == 0 || l.Stage < 0 || l.Stage != layers[i-1].Stage || l.Block != layers[i-1].Block
+}
+
+// afterNorm is the moment behind batch norm and activation, averaged over the
+// channels in use.
+func afterNorm(gamma, beta []float32, act string) moment {
+	sum := 0.0
+	for c := range gamma {
+		g, b := math.Abs(float64(gamma[c])), float64(beta[c])
+		if act == "relu" || act == "relu6" {
+			sum += rectifiedSquare(b, g)
+		} else { // linear; hard-swish never exceeds its input
+			sum += b*b + g*g
+		}
+	}
+	m := moment{meanSquare: math.Max(sum/float64(len(gamma)), 1e-12)}
+	m.unsigned = act == "relu" || act == "relu6"
+	if act == "relu6" {
+		m.cap = 6
+	}
+	return m
+}
+
+// rectifiedSquare is E[max(z,0)²] for z ~ N(mean, std²).
+func rectifiedSquare(mean, std float64) float64 {
+	if std == 0 {
+		return math.Max(mean, 0) * math.Max(mean, 0)
+	}
+	t := mean / std
+	cdf := 0.5 * math.Erfc(-t/math.Sqrt2)
+	pdf := math.Exp(-t*t/2) / math.Sqrt(2*math.Pi)
+	return (mean*mean+std*std)*cdf + mean*std*pdf
+}
