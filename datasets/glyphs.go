@@ -83,12 +83,11 @@ type affine struct{ xx, xy, x0, yx, yy, y0 int }
 
 // pose is where and how a mask is laid on the image.
 type pose struct {
-	cx, cy  float64 // centre, in pixels
-	height  float64 // of the em square, in pixels
-	aspect  float64 // width scale
-	angle   float64 // radians
-	shear   float64
-	flipped bool
+	cx, cy float64 // centre, in pixels
+	height float64 // of the em square, in pixels
+	aspect float64 // width scale
+	angle  float64 // radians
+	shear  float64
 }
 
 // inverse maps image pixels to mask samples. math.Sin and the products below

@@ -6,7 +6,7 @@
 //
 //	e, err := eval.New(images, eval.Settings{Batch: 64})
 //	res, err := e.Run(ctx, runner)
-//	lo, hi := eval.Wilson(res.Correct1, res.N, 0.95)
+//	lo, hi := eval.Wilson(res.Correct1, res.N)
 //
 // The same code scores a sub-network before it is exported and the file after.
 package eval

@@ -8,12 +8,14 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
+// level is the share of repetitions in which an interval holds the truth.
+const level = 0.95
+
 // Wilson is the score interval of a proportion (Wilson 1927): the accuracies
-// that k correct of n do not rule out at the given level, such as 0.95. It is
-// close to the stated level at any k, which the textbook normal interval is
-// not.
-func Wilson(k, n int, level float64) (lo, hi float64) {
-	checkCounts(k, n, level)
+// that k correct of n do not rule out at the 95 % level. It is close to that
+// level at any k, which the textbook normal interval is not.
+func Wilson(k, n int) (lo, hi float64) {
+	checkCounts(k, n)
 	if n == 0 {
 		return 0, 1
 	}
@@ -25,9 +27,9 @@ func Wilson(k, n int, level float64) (lo, hi float64) {
 }
 
 // ClopperPearson is the exact interval of a proportion (Clopper and Pearson
-// 1934): never narrower than the level says.
-func ClopperPearson(k, n int, level float64) (lo, hi float64) {
-	checkCounts(k, n, level)
+// 1934) at the 95 % level: never narrower than that says.
+func ClopperPearson(k, n int) (lo, hi float64) {
+	checkCounts(k, n)
 	tail := (1 - level) / 2
 	lo, hi = 0, 1
 	if k > 0 {
@@ -39,8 +41,8 @@ func ClopperPearson(k, n int, level float64) (lo, hi float64) {
 	return lo, hi
 }
 
-func checkCounts(k, n int, level float64) {
-	if k < 0 || k > n || !(level > 0 && level < 1) {
-		panic(fmt.Sprintf("eval: interval of %d of %d at level %v", k, n, level))
+func checkCounts(k, n int) {
+	if k < 0 || k > n {
+		panic(fmt.Sprintf("eval: interval of %d of %d", k, n))
 	}
 }

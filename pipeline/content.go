@@ -51,7 +51,19 @@ func describe(file string) (Artifact, error) {
 	return a, err
 }
 
-// stamp hashes names, sizes and modification times.
+// Stamp hashes the names, sizes and modification times of a file or of all
+// files in a folder. It is quick, so a stage that reads files from outside the
+// run folder can have it in its Settings: it then looks again when they were
+// touched, and what follows stays fresh if its answer is the same.
+func Stamp(file string) (string, error) {
+	s, err := stamp(file)
+	if err != nil {
+		return "", fmt.Errorf("pipeline: stamp: %w", err)
+	}
+	return s, nil
+}
+
+// stamp is Stamp without the error's prefix.
 func stamp(file string) (string, error) {
 	info, err := os.Stat(file)
 	if err != nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,4 +44,22 @@ func lock(dir string) (release func(), err error) {
 		return nil, fmt.Errorf("pipeline: run folder %s: lock: %w", dir, err)
 	}
 	return func() { l.Unlock() }, nil
+}
+
+// Busy says whether a process works in the run folder right now, and which;
+// pid is 0 when it cannot be told. A folder that was never run in is not busy.
+func Busy(dir string) (pid int, busy bool) {
+	if _, err := os.Stat(filepath.Join(dir, ".lock")); err != nil {
+		return 0, false
+	}
+	release, err := lock(dir)
+	if err == nil {
+		release()
+		return 0, false
+	}
+	var locked *LockedError
+	if errors.As(err, &locked) {
+		return locked.PID, true
+	}
+	return 0, false
 }

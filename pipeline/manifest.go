@@ -68,7 +68,7 @@ func (m *Manifest) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("pipeline: manifest: %w", err)
 	}
-	if err := WriteFile(filepath.Join(dir, manifestFile), append(data, '\n')); err != nil {
+	if err := writeFile(filepath.Join(dir, manifestFile), append(data, '\n')); err != nil {
 		return fmt.Errorf("pipeline: manifest: %w", err)
 	}
 	return nil

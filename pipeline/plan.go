@@ -169,9 +169,8 @@ func diffSettings(before, after []byte) []string {
 }
 
 func diffValues(path string, a, b any) []string {
-	ma, aIsMap := a.(map[string]any)
-	mb, bIsMap := b.(map[string]any)
-	if !aIsMap || !bIsMap {
+	ma, mb := fields(a), fields(b)
+	if ma == nil || mb == nil {
 		ta, tb := shortJSON(a), shortJSON(b)
 		if ta == tb {
 			return nil
@@ -182,13 +181,31 @@ func diffValues(path string, a, b any) []string {
 	maps.Copy(keys, mb)
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		sub := k
-		if path != "" {
-			sub = path + "." + k
-		}
-		out = append(out, diffValues(sub, ma[k], mb[k])...)
+		out = append(out, diffValues(strings.TrimPrefix(path+"."+k, "."), ma[k], mb[k])...)
 	}
 	return out
+}
+
+// fields are the parts of an object, or of a list that holds objects or lists;
+// nil for what is shown as a whole.
+func fields(v any) map[string]any {
+	if m, ok := v.(map[string]any); ok {
+		return m
+	}
+	list, _ := v.([]any)
+	m := map[string]any{}
+	deep := false
+	for i, e := range list {
+		m[fmt.Sprintf("[%d]", i)] = e
+		switch e.(type) {
+		case map[string]any, []any:
+			deep = true
+		}
+	}
+	if !deep {
+		return nil
+	}
+	return m
 }
 
 func shortJSON(v any) string {

@@ -22,6 +22,9 @@ type Runner struct {
 	Cores int
 	// Force names stages that run even if they are fresh.
 	Force []string
+	// Begin, if set, is called once the folder is this process's alone, before
+	// the manifest is read. Its error ends the run.
+	Begin func() error
 	// Listener, if set, gets the events, one at a time.
 	Listener func(Event)
 }
@@ -64,6 +67,11 @@ func (r *Runner) Run(ctx context.Context) (Summary, error) {
 		return sum, err
 	}
 	defer release()
+	if r.Begin != nil {
+		if err := r.Begin(); err != nil {
+			return sum, err
+		}
+	}
 	m, err := ReadManifest(r.Dir)
 	if err != nil {
 		return sum, err

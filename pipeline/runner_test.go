@@ -263,7 +263,10 @@ func TestLock(t *testing.T) {
 	var inner error
 	y.before = func(ctx context.Context, stage string, _ *Pass) error {
 		if stage == "seed" {
-			_, inner = (&Runner{Dir: dir, Stages: (&toy{}).stages()}).Run(ctx)
+			_, inner = (&Runner{Dir: dir, Stages: (&toy{}).stages(), Begin: func() error { panic("begun") }}).Run(ctx)
+			if pid, busy := Busy(dir); !busy || pid != os.Getpid() {
+				t.Errorf("busy: %d %v", pid, busy)
+			}
 		}
 		return nil
 	}
@@ -273,6 +276,14 @@ func TestLock(t *testing.T) {
 		t.Errorf("second run: %v", inner)
 	}
 	y.before = nil
+	if _, busy := Busy(dir); busy {
+		t.Error("still busy")
+	}
+	boom := errors.New("boom")
+	_, err := (&Runner{Dir: dir, Stages: y.stages(), Begin: func() error { return boom }}).Run(t.Context())
+	if err != boom {
+		t.Errorf("Begin's error: %v", err)
+	}
 	y.run(t, dir) // the lock is free again
 }
 

@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -107,7 +105,9 @@ func (e *execution) start(ctx context.Context) error {
 			e.pending = slices.Delete(e.pending, i, i+1)
 			i--
 			if v.reason == "" {
-				e.skip(s, v)
+				if err := e.skip(s, v); err != nil {
+					return err
+				}
 				again = true
 				continue
 			}
@@ -173,8 +173,9 @@ func (e *execution) budget() int {
 
 func (e *execution) cores(s *Stage) int { return min(max(s.Cores, 1), e.budget()) }
 
-// skip takes over what a fresh stage made.
-func (e *execution) skip(s *Stage, v verdict) {
+// skip takes over what a fresh stage made. A kill after the manifest was
+// written may have left its working folder.
+func (e *execution) skip(s *Stage, v verdict) error {
 	record := e.manifest.Stages[s.Name]
 	for name, now := range v.stamps {
 		a := record.Artifacts[name]
@@ -187,6 +188,10 @@ func (e *execution) skip(s *Stage, v verdict) {
 	}
 	e.summary.Fresh = append(e.summary.Fresh, s.Name)
 	e.events <- Event{Kind: Skipped, Stage: s.Name, Text: record.Summary}
+	if err := sweep(e.Dir, s.Name); err != nil {
+		return &StageError{Stage: s.Name, Err: err}
+	}
+	return nil
 }
 
 // restamp keeps new modification times, so that the files that were read this
@@ -222,7 +227,6 @@ func (e *execution) finish(res result, stopping bool) error {
 	if err := sweep(e.Dir, s.Name); err != nil {
 		return &StageError{Stage: s.Name, Err: err}
 	}
-	os.Remove(filepath.Join(e.Dir, workFolder)) // succeeds when it is empty
 	for name, a := range res.record.Artifacts {
 		e.made[name] = a.Hash
 	}

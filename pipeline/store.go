@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,31 +13,21 @@ import (
 // workFolder holds what is not finished: working files and outputs being written.
 const workFolder = ".work"
 
-// WriteFile writes a file so that a kill leaves the old one or the new one:
-// temporary file, fsync, rename.
-func WriteFile(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
+// writeFile writes a file so that a kill leaves the old one or the new one:
+// temporary file, fsync, rename. The caller holds the folder's lock, so that
+// the temporary name can be fixed and leaves at most one orphan.
+func writeFile(file string, data []byte) error {
+	temp := filepath.Join(filepath.Dir(file), "."+filepath.Base(file)+".tmp")
+	if err := os.WriteFile(temp, data, 0o666); err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // after the rename there is none
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
+	if err := syncTree(temp); err != nil {
+		return err
 	}
-	if err == nil {
-		err = f.Sync()
+	if err := os.Rename(temp, file); err != nil {
+		return err
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(file))
-	}
-	return err
+	return syncFolder(filepath.Dir(file))
 }
 
 // prepare empties the place for outputs and makes the folders in it.
@@ -148,25 +139,27 @@ func syncFolder(dir string) error {
 	return f.Sync()
 }
 
-// sweep removes the working folders of a stage, of whatever action.
+// sweep removes the working folders of a stage, of whatever action, and the
+// folder of them all once it is empty.
 func sweep(dir, stage string) error {
-	found, err := filepath.Glob(filepath.Join(escapeGlob(dir), workFolder, stage+"-*"))
+	entries, err := os.ReadDir(filepath.Join(dir, workFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, work := range found {
-		if err := os.RemoveAll(work); err != nil {
-			return err
+	left := len(entries)
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), stage+"-") {
+			if err := os.RemoveAll(filepath.Join(dir, workFolder, entry.Name())); err != nil {
+				return err
+			}
+			left--
 		}
 	}
-	return nil
-}
-
-var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
-
-func escapeGlob(dir string) string {
-	if runtime.GOOS == "windows" {
-		return dir
+	if left > 0 {
+		return nil
 	}
-	return globEscaper.Replace(dir)
+	return os.Remove(filepath.Join(dir, workFolder))
 }

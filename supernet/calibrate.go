@@ -11,10 +11,6 @@ import (
 	"hanas/space"
 )
 
-// Lowering rewrites a training-mode graph into the engine's fastest form; nil
-// or identity runs the plain one (package onnx/blocked has the fast one).
-type Lowering func(*onnx.Model) (*onnx.Model, error)
-
 // Calibrator turns an Arch into numbers fit to export: sliced weights with
 // batch-norm statistics measured on training images, in one pass through the
 // quantised sub-network where each layer is normalised by the batch's own
@@ -24,7 +20,6 @@ type Lowering func(*onnx.Model) (*onnx.Model, error)
 type Calibrator struct {
 	Net    *Supernet
 	Engine onnx.Engine
-	Lower  Lowering
 	Images *onnx.Tensor // [n, channels, size, size], normalised training images
 	Info   Preprocessing
 }
@@ -53,11 +48,8 @@ func (c *Calibrator) Network(ctx context.Context, arch space.Arch) (*export.Netw
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.bind(plan, layers, f)
-	if err != nil {
-		return nil, err
-	}
-	stats, err := c.run(ctx, m)
+	c.bind(plan, layers, f)
+	stats, err := c.run(ctx, plan.model)
 	if err != nil {
 		return nil, fmt.Errorf("supernet: calibrate %s: %w", c.Net.Space.Key(arch), err)
 	}
@@ -74,7 +66,7 @@ type norm struct{ mean, variance []float32 }
 func (s *Supernet) values(name string) []float32 { return s.index[name].Data }
 
 // bind turns the varying inputs of a statistics graph into constants.
-func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) (*onnx.Model, error) {
+func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
 	values := map[string]*onnx.Tensor{}
 	for _, v := range plan.views {
 		t := onnx.NewTensor(onnx.Float, v.spec.shape...)
@@ -103,10 +95,6 @@ func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) (*onnx.
 		}
 	}
 	m.Graph.Inputs = kept
-	if c.Lower == nil {
-		return m, nil
-	}
-	return c.Lower(m)
 }
 
 func (c *Calibrator) run(ctx context.Context, m *onnx.Model) ([]*onnx.Tensor, error) {

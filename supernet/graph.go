@@ -175,6 +175,9 @@ func (t *tracer) quantises(i int) bool {
 		return false
 	}
 	l := t.layers[i]
+	if l.Kind == space.Linear && !t.set.exact { // pooled means at 8 bits: nothing to learn from
+		return false
+	}
 	return l.Kind != space.Add && l.Kind != space.SE && !(t.set.exact && l.ABits == 16)
 }
 

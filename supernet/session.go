@@ -11,23 +11,21 @@ import (
 	"hanas/space"
 )
 
-// Backend is what runs the training graphs: the engine, and the rewrite and
-// gradient rules of its fast form (nil = plain ONNX operators).
+// Backend is what runs the training graphs.
 type Backend struct {
 	Engine onnx.Engine
-	Lower  Lowering
-	Rules  grad.Rules
+	// Differentiate adds the gradients of a scalar output to a graph:
+	// grad.Build, or a form of it that is faster on the engine at hand.
+	Differentiate func(m *onnx.Model, loss string, wrt []string) (*onnx.Model, error)
 }
 
-// gradients differentiates a graph with the backend's rules and loads it.
+// gradients differentiates a graph and loads it.
 func (b Backend) gradients(m *onnx.Model, wrt []string) (onnx.Runner, error) {
-	if b.Lower != nil {
-		var err error
-		if m, err = b.Lower(m); err != nil {
-			return nil, err
-		}
+	differentiate := b.Differentiate
+	if differentiate == nil {
+		differentiate = grad.Build
 	}
-	g, err := grad.BuildWith(m, outputLoss, wrt, b.Rules)
+	g, err := differentiate(m, outputLoss, wrt)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ import (
 type flags struct {
 	batch, expansion, rounds, steps int
 	python, script, profile         string
-	plain                           bool
+	plain, quant                    bool
 }
 
 func main() {
@@ -44,6 +44,7 @@ func main() {
 	flag.StringVar(&f.script, "script", filepath.Join("bench", "trainstep.py"), "the PyTorch peer")
 	flag.StringVar(&f.profile, "profile", "", "prefix of an ORT profile of the one-thread contender")
 	flag.BoolVar(&f.plain, "plain", false, "measure the plain graph as well")
+	flag.BoolVar(&f.quant, "quant", false, "fake-quantise every convolution's input to 8 bits (PyTorch too)")
 	flag.Parse()
 	if err := run(context.Background(), f, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -64,7 +65,8 @@ func run(ctx context.Context, f flags, w io.Writer) error {
 		return err
 	}
 	defer rt.Close()
-	engine := rt.Engine(ort.Settings{Level: ort.Disable})
+	settings := ort.Settings{Level: ort.Disable, DisableQDQFusion: true}
+	engine := rt.Engine(settings)
 	block, err := blocked.SelfTest(engine)
 	if err != nil {
 		return err
@@ -74,7 +76,9 @@ func run(ctx context.Context, f flags, w io.Writer) error {
 	for _, shards := range []int{1, 2} {
 		e := engine
 		if shards == 1 && f.profile != "" {
-			e = rt.Engine(ort.Settings{Level: ort.Disable, ProfilePrefix: f.profile})
+			profiled := settings
+			profiled.ProfilePrefix = f.profile
+			e = rt.Engine(profiled)
 		}
 		t, err := newTrainer(e, f, shards, block)
 		if err != nil {
@@ -141,7 +145,8 @@ func report(w io.Writer, all []*contender) {
 		for i := range all[a].rate {
 			ratio = append(ratio, all[a].rate[i]/all[b].rate[i])
 		}
-		fmt.Fprintf(w, "%s / %s: %.2f (median of the rounds' ratios; %.2f to %.2f)\n", pair[0], pair[1], median(ratio), slices.Min(ratio), slices.Max(ratio))
+		fmt.Fprintf(w, "%s / %s: %.2f of the best rounds, %.2f median of the rounds' ratios (%.2f to %.2f)\n", pair[0], pair[1],
+			slices.Max(all[a].rate)/slices.Max(all[b].rate), median(ratio), slices.Min(ratio), slices.Max(ratio))
 	}
 }
 
@@ -168,7 +173,7 @@ type shard struct {
 
 // newTrainer builds the step; block 0 = the plain graph.
 func newTrainer(engine onnx.Engine, f flags, shards, block int) (*trainer, error) {
-	m, infos, err := buildNet(f.batch/shards, f.expansion)
+	m, infos, err := buildNet(f, f.batch/shards)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +196,7 @@ func newTrainer(engine onnx.Engine, f flags, shards, block int) (*trainer, error
 		t.speed = append(t.speed, make([]float32, p.Len()))
 	}
 	for range shards {
-		s, err := newShard(engine, g, t.params, f.batch/shards, rng)
+		s, err := newShard(engine, g, wrt, t.params, rng)
 		if err != nil {
 			t.close()
 			return nil, err
@@ -201,12 +206,14 @@ func newTrainer(engine onnx.Engine, f flags, shards, block int) (*trainer, error
 	return t, nil
 }
 
-// newShard loads the step g for n images; it shares params with the others.
-func newShard(engine onnx.Engine, g *onnx.Model, params []*onnx.Tensor, n int, rng *rand.Rand) (*shard, error) {
+// newShard loads the step g on images of its own; it shares params, which are
+// called names, with the others.
+func newShard(engine onnx.Engine, g *onnx.Model, names []string, params []*onnx.Tensor, rng *rand.Rand) (*shard, error) {
 	r, err := engine(g)
 	if err != nil {
 		return nil, err
 	}
+	n := g.Graph.Inputs[0].Shape[0]
 	x := onnx.NewTensor(onnx.Float, n, 3, size, size)
 	for i := range x.Floats() {
 		x.Floats()[i] = float32(rng.NormFloat64())
@@ -216,19 +223,19 @@ func newShard(engine onnx.Engine, g *onnx.Model, params []*onnx.Tensor, n int, r
 		y.Floats()[i*classes+rng.IntN(classes)] = 1
 	}
 	s := &shard{run: r, out: make([]*onnx.Tensor, len(g.Graph.Outputs))}
-	byName := map[string]*onnx.Tensor{"images": x, "labels": y}
-	for i, p := range params {
-		byName[g.Graph.Inputs[inputOf(g, i)].Name] = p
+	given := map[string]*onnx.Tensor{"images": x, "labels": y}
+	for i, name := range names {
+		given[name] = params[i]
 	}
 	for _, in := range g.Graph.Inputs {
-		s.in = append(s.in, byName[in.Name])
+		v := given[in.Name]
+		if v == nil {
+			v = quantiser(in.Name)
+		}
+		s.in = append(s.in, v)
 	}
 	return s, nil
 }
-
-// inputOf is the position of parameter i among the graph's inputs: they follow
-// images and labels in order.
-func inputOf(_ *onnx.Model, i int) int { return i + 2 }
 
 func (t *trainer) close() {
 	for _, s := range t.shards {
@@ -286,7 +293,7 @@ func startPeers(f flags) (peers []*contender, stop func(), err error) {
 		}
 	}
 	for _, layout := range []string{"nhwc", "nchw"} {
-		cmd := exec.Command(f.python, f.script, strconv.Itoa(f.batch), strconv.Itoa(f.expansion), layout)
+		cmd := exec.Command(f.python, f.script, strconv.Itoa(f.batch), strconv.Itoa(f.expansion), layout, strconv.FormatBool(f.quant))
 		cmd.Stderr = os.Stderr
 		in, err1 := cmd.StdinPipe()
 		out, err2 := cmd.StdoutPipe()

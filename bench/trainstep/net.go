@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 
 	"hanas/onnx"
 )
@@ -25,24 +27,27 @@ type net struct {
 	b      *onnx.Builder
 	batch  int
 	params []onnx.ValueInfo
+	quant  bool
 	x      onnx.Value
 	c      int
 }
 
-// buildNet writes forward and loss of the net in plain ONNX.
-func buildNet(batch, expansion int) (*onnx.Model, []onnx.ValueInfo, error) {
-	n := &net{b: onnx.NewBuilder("trainstep"), batch: batch, c: 3}
+// buildNet writes forward and loss of the net in plain ONNX. With quant every
+// convolution's input is clipped and rounded to 8 bits (straight-through), in
+// place of the Relu.
+func buildNet(f flags, batch int) (*onnx.Model, []onnx.ValueInfo, error) {
+	n := &net{b: onnx.NewBuilder("trainstep"), batch: batch, quant: f.quant, c: 3}
 	n.x = n.b.Input("images", onnx.Float, batch, 3, size, size)
 	labels := n.b.Input("labels", onnx.Float, batch, classes)
 	n.conv("stem", stem, 3, 1, 1)
-	n.x = n.b.Op("Relu", []onnx.Value{n.x})
+	n.activate("stem", 0)
 	for i, s := range stages {
 		for k := range s.blocks {
 			stride := 1
 			if k == 0 {
 				stride = s.stride
 			}
-			n.block(fmt.Sprintf("s%d.b%d", i, k), s, expansion, stride)
+			n.block(fmt.Sprintf("s%d.b%d", i, k), s, f.expansion, stride)
 		}
 	}
 	n.x = n.b.Op("Flatten", []onnx.Value{n.b.Op("GlobalAveragePool", []onnx.Value{n.x})})
@@ -74,13 +79,42 @@ func (n *net) conv(name string, out, kernel, stride, group int) {
 func (n *net) block(name string, s stage, expansion, stride int) {
 	in, c := n.x, n.c
 	n.conv(name+".expand", c*expansion, 1, 1, 1)
-	n.x = n.b.Op("Relu", []onnx.Value{n.x})
+	n.activate(name+".expand", 0)
 	n.conv(name+".depth", n.c, s.kernel, stride, n.c)
-	n.x = n.b.Op("Relu", []onnx.Value{n.x})
+	n.activate(name+".depth", 0)
 	n.conv(name+".project", s.width, 1, 1, 1)
 	if stride == 1 && c == s.width {
 		n.x = n.b.Op("Add", []onnx.Value{n.x, in})
 	}
+	if n.quant {
+		n.activate(name+".project", -top)
+	}
+}
+
+// top is the largest activation that the quantisers represent.
+const top = 6
+
+// activate is a Relu, or a quantiser from lo to top whose range is given at
+// run time.
+func (n *net) activate(name string, lo float32) {
+	if !n.quant {
+		n.x = n.b.Op("Relu", []onnx.Value{n.x})
+		return
+	}
+	in := func(part string) onnx.Value { return n.b.Input(fmt.Sprintf("%s.%s:%g", name, part, lo), onnx.Float) }
+	zero := n.b.Init(name+".zero", onnx.From([]uint16{32768}))
+	scale := in("scale")
+	x := n.b.Op("Clip", []onnx.Value{n.x, in("lo"), in("hi")})
+	q := n.b.Op("QuantizeLinear", []onnx.Value{x, scale, zero})
+	n.x = n.b.Op("DequantizeLinear", []onnx.Value{q, scale, zero})
+}
+
+// quantiser is the value of a quantiser's input by its name.
+func quantiser(name string) *onnx.Tensor {
+	at := strings.LastIndexByte(name, ':')
+	lo, _ := strconv.ParseFloat(name[at+1:], 32)
+	v := map[string]float64{"lo": lo, "hi": top, "scale": (top - lo) / 255}
+	return onnx.From([]float32{float32(v[name[strings.LastIndexByte(name, '.')+1:at]])})
 }
 
 // initial draws parameters as PyTorch would: gamma 1, beta and bias 0, weights

@@ -45,22 +45,7 @@ func (t *tape) lowerElementwise(n *onnx.Node) error {
 // end without a name is infinite.
 type interval struct{ lo, hi val }
 
-// within narrows i by another interval.
-func (t *tape) within(i, j interval) interval {
-	meet := func(op string, a, b val) val {
-		switch {
-		case a.name == "":
-			return b
-		case b.name == "":
-			return a
-		}
-		return t.binary(op, a, b)
-	}
-	return interval{meet("Max", i.lo, j.lo), meet("Min", i.hi, j.hi)}
-}
-
-// lowerClip writes a Clip, together with the fake quantisation behind it when
-// only that reads the clipped value: one mask serves both.
+// lowerClip writes a Clip. Inputs exactly at a bound get no gradient.
 func (t *tape) lowerClip(n *onnx.Node) error {
 	x, err := t.asRow(n.Inputs[0])
 	if err != nil {
@@ -84,89 +69,72 @@ func (t *tape) lowerClip(n *onnx.Node) error {
 		*end = v
 	}
 	y := x.with(t.op("Clip", x.v.shape, ins))
-	if q := t.only(n.Outputs[0]); q != nil && q.Op == "QuantizeLinear" {
-		if ok, err := t.fakeQuant(q, x, y, pass); ok || err != nil {
-			return err
-		}
-	}
 	t.setRow(n.Outputs[0], y)
-	t.clampBackward(x, y, y, pass)
+	if t.track(y.v, x.v) {
+		t.back(func() error {
+			if g, ok := t.take(y.v); ok {
+				t.give(x.v, t.masked(g, y, pass))
+			}
+			return nil
+		})
+	}
 	return nil
 }
 
-// lowerQuantize writes a QuantizeLinear that a DequantizeLinear follows.
-func (t *tape) lowerQuantize(n *onnx.Node) error {
-	x, err := t.asRow(n.Inputs[0])
+// lowerQuantize writes a QuantizeLinear and the DequantizeLinear that alone
+// reads it. Like package grad it passes the gradient straight through: a Clip
+// before it says what saturates.
+func (t *tape) lowerQuantize(q *onnx.Node) error {
+	x, err := t.asRow(q.Inputs[0])
 	if err != nil {
 		return err
 	}
-	ok, err := t.fakeQuant(n, x, x, interval{})
-	if err == nil && !ok {
-		err = fmt.Errorf("blocked: QuantizeLinear %q: only a pair with a DequantizeLinear of the same scale has a blocked form", n.Name)
-	}
-	return err
-}
-
-// integers has the code range of the types that QuantizeLinear writes.
-var integers = map[onnx.DType][2]float32{
-	onnx.Uint8: {0, 255}, onnx.Int8: {-128, 127}, onnx.Uint16: {0, 65535}, onnx.Int16: {-32768, 32767},
-	onnx.Uint4: {0, 15}, onnx.Int4: {-8, 7}, onnx.Uint2: {0, 3}, onnx.Int2: {-2, 1},
-}
-
-// fakeQuant writes the pair of q and the DequantizeLinear behind it over the
-// clipped y. Its gradient is straight-through to x: 1 inside the range of
-// codes and of pass, 0 outside.
-func (t *tape) fakeQuant(q *onnx.Node, x, y row, pass interval) (bool, error) {
 	d := t.only(q.Outputs[0])
-	if d == nil || d.Op != "DequantizeLinear" || len(q.Inputs) < 3 || len(d.Inputs) < 3 ||
-		q.Inputs[1] != d.Inputs[1] || q.Inputs[2] != d.Inputs[2] {
-		return false, nil
+	if d == nil || d.Op != "DequantizeLinear" || d.Inputs[0] != q.Outputs[0] {
+		return fmt.Errorf("only a pair with one DequantizeLinear has a blocked form")
 	}
-	scale, err := t.asPlain(q.Inputs[1])
+	y, err := t.perTensor(q, x.v)
 	if err != nil {
-		return false, err
+		return err
 	}
-	zero := t.src.Graph.Initializer(q.Inputs[2])
-	if zero == nil || zero.Len() != 1 || scale.size() != 1 || t.tracked[scale.name] {
-		return false, nil
+	if y, err = t.perTensor(d, y); err != nil {
+		return err
 	}
-	codes, ok := integers[zero.DType]
-	zp, err := zero.Ints()
-	if !ok || err != nil {
-		return false, err
+	t.done[d] = true
+	t.setRow(d.Outputs[0], x.with(y))
+	if t.track(y, x.v) {
+		t.back(func() error {
+			if g, ok := t.take(y); ok {
+				t.give(x.v, g)
+			}
+			return nil
+		})
 	}
-	zv, err := t.asPlain(q.Inputs[2])
-	if err != nil {
-		return false, err
-	}
-	code := t.op("QuantizeLinear", y.v.shape, []val{y.v, scale, zv}, q.Attrs...)
-	out := x.with(t.op("DequantizeLinear", y.v.shape, []val{code, scale, zv}, d.Attrs...))
-	t.done[q], t.done[d] = true, true
-	t.setRow(d.Outputs[0], out)
-	t.clampBackward(x, y, out, t.within(pass, interval{
-		lo: t.scale(scale, codes[0]-float32(zp[0])),
-		hi: t.scale(scale, codes[1]-float32(zp[0])),
-	}))
-	return true, nil
+	return nil
 }
 
-// clampBackward hands the gradient of out to x where the clamped y lies inside
-// pass.
-func (t *tape) clampBackward(x, y, out row, pass interval) {
-	if !t.track(out.v, x.v) {
-		return
+// perTensor copies a quantising node to input x.
+func (t *tape) perTensor(n *onnx.Node, x val) (val, error) {
+	ins := []val{x}
+	for _, name := range n.Inputs[1:] {
+		v, err := t.asPlain(name)
+		if err != nil {
+			return val{}, err
+		}
+		if v.size() != 1 {
+			return val{}, fmt.Errorf("%s %q: only one scale for the whole activation has a blocked form", n.Op, n.Name)
+		}
+		ins = append(ins, v)
 	}
-	t.back(func() error {
-		g, ok := t.take(out.v)
-		if !ok {
-			return nil
-		}
-		if mask := t.mask(y, pass); mask.name != "" {
-			g = t.mul(g, mask)
-		}
-		t.give(x.v, g)
-		return nil
-	})
+	return t.op(n.Op, x.shape, ins, n.Attrs...), nil
+}
+
+// masked is g where the clipped y lies inside i, and 0 elsewhere.
+func (t *tape) masked(g val, y row, i interval) val {
+	if m := t.mask(y, i); m.name != "" {
+		return t.mul(g, m)
+	}
+	return g
 }
 
 // mask is 1 where y lies inside i; no value when that is everywhere. With both
@@ -194,8 +162,7 @@ func (t *tape) mask(y row, i interval) val {
 func (t *tape) scalarAffine(x row, a, b val) val {
 	chunk := x.v.size() / t.block
 	in := t.reshape(x.v, 1, t.block, 1, chunk)
-	wide := func(v val) val { return t.expand(t.reshape(v, 1), t.block) }
-	y := t.conv(in.shape, []val{in, t.reshape(wide(a), t.block, 1, 1, 1), wide(b)},
+	y := t.conv(in.shape, []val{in, t.reshape(t.lanes(a), t.block, 1, 1, 1), t.reshape(t.lanes(b), t.block)},
 		onnx.Int("group", t.block), onnx.Ints("kernel_shape", 1, 1))
 	return t.reshape(y, x.v.shape...)
 }

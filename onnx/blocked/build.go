@@ -33,8 +33,10 @@ func init() { // a table that refers to its users
 // graph with a static batch that is a multiple of block (16, or 8: see
 // SelfTest), convolutions with static shapes, and scalar output loss. Inputs,
 // outputs and their order are m's; results differ from grad.Build's by
-// rounding only. The result uses ORT's nchwc domain: load it at level Basic or
-// Disable with no other engine.
+// rounding only. The result uses ORT's nchwc domain: load it with package ort
+// at level Basic or Disable, which are as fast as All and quicker to load, and
+// with DisableQDQFusion, without which ORT repeats fake quantisation for every
+// reader of its result.
 func Build(m *onnx.Model, loss string, wrt []string, block int) (*onnx.Model, error) {
 	t, err := newTape(m, wrt, block)
 	if err != nil {
@@ -194,7 +196,7 @@ func (t *tape) finish(wrt []string) (*onnx.Model, error) {
 		v := t.values[w].plain
 		g, ok := t.take(v)
 		if !ok {
-			g = t.op("ConstantOfShape", v.shape, []val{t.ints(v.shape...)})
+			return nil, fmt.Errorf("blocked: the loss does not depend on %q", w)
 		}
 		name := grad.Name(w)
 		t.g.Nodes = append(t.g.Nodes, &onnx.Node{Name: name, Op: "Identity", Inputs: []string{g.name}, Outputs: []string{name}})

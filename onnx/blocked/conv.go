@@ -205,11 +205,9 @@ func (t *tape) uncolumns(c *convolution, g val) val {
 	k := c.kernel[0] * c.kernel[1]
 	hp, wp := c.x.h+c.pads[0]+c.pads[2], c.x.w+c.pads[1]+c.pads[3]
 	piece := []int{c.x.c, c.x.n / t.block, c.out.h, c.out.w, t.block}
-	taps := []val{t.reshape(g, piece...)}
+	taps := []val{t.reshape(g, append([]int{k * c.x.c}, piece[1:]...)...)}
 	if k > 1 {
-		shapes := slices.Repeat([][]int{piece}, k)
-		whole := append([]int{k * c.x.c}, piece[1:]...)
-		taps = t.nodes("", "Split", []val{t.reshape(g, whole...)}, shapes, onnx.Int("axis", 0), onnx.Int("num_outputs", k))
+		taps = t.nodes("", "Split", taps, slices.Repeat([][]int{piece}, k), onnx.Int("axis", 0), onnx.Int("num_outputs", k))
 	}
 	for i := range taps {
 		ky, kx := i/c.kernel[1], i%c.kernel[1]

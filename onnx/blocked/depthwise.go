@@ -6,7 +6,7 @@ import "hanas/onnx"
 // kernel's filter layout [C, N/b, KH*KW, b].
 func (t *tape) perImage(c *convolution, w val) val {
 	k := c.kernel[0] * c.kernel[1]
-	all := t.expand(t.reshape(w, c.x.c, 1, k, 1), c.x.c, c.x.n/t.block, k, t.block)
+	all := t.expand(t.reshape(t.lanes(w), c.x.c, 1, k*t.block), c.x.c, c.x.n/t.block, k*t.block)
 	return t.reshape(all, c.x.c*c.x.n, 1, c.kernel[0], c.kernel[1])
 }
 

@@ -22,11 +22,12 @@ type emitter struct {
 	g      *onnx.Graph
 	taken  map[string]bool
 	consts map[string]val
+	made   map[string]val // results of once, by what was computed
 	serial int
 }
 
 func newEmitter(g *onnx.Graph, taken map[string]bool) *emitter {
-	return &emitter{g: g, taken: taken, consts: map[string]val{}}
+	return &emitter{g: g, taken: taken, consts: map[string]val{}, made: map[string]val{}}
 }
 
 // fresh is a value name that nothing has.
@@ -60,6 +61,17 @@ func (e *emitter) nodes(domain, op string, ins []val, shapes [][]int, attrs ...o
 // op adds a node of the default domain.
 func (e *emitter) op(op string, shape []int, ins []val, attrs ...onnx.Attr) val {
 	return e.nodes("", op, ins, [][]int{shape}, attrs...)[0]
+}
+
+// once writes what key names the first time and uses it again later: forward
+// and backward pass look at the same values in the same shapes.
+func (e *emitter) once(key string, write func() val) val {
+	v, ok := e.made[key]
+	if !ok {
+		v = write()
+		e.made[key] = v
+	}
+	return v
 }
 
 func (e *emitter) constant(key string, make func() *onnx.Tensor) val {
@@ -97,7 +109,9 @@ func (e *emitter) reshape(v val, shape ...int) val {
 	if onnx.Elements(shape) != v.size() {
 		panic(fmt.Sprintf("blocked: reshape %v to %v", v.shape, shape))
 	}
-	return e.op("Reshape", shape, []val{v, e.ints(shape...)})
+	return e.once(fmt.Sprint("reshape", v.name, shape), func() val {
+		return e.op("Reshape", shape, []val{v, e.ints(shape...)})
+	})
 }
 
 // binary adds an elementwise node with broadcasting.
@@ -190,7 +204,9 @@ func (e *emitter) expand(v val, shape ...int) val {
 	if slices.Equal(v.shape, shape) {
 		return v
 	}
-	return e.op("Expand", shape, []val{v, e.ints(shape...)})
+	return e.once(fmt.Sprint("expand", v.name, shape), func() val {
+		return e.op("Expand", shape, []val{v, e.ints(shape...)})
+	})
 }
 
 // accumulate adds up one or more values of the same shape.

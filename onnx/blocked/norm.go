@@ -6,23 +6,24 @@ import (
 	"hanas/onnx"
 )
 
-// norm is a BatchNormalization node in training mode, read. With x the input,
-// M values a channel, mu and var their mean and (biased) variance:
+// norm is a BatchNormalization node in training mode, read. With x the input
+// less its mean, M values a channel and var their (biased) variance:
 //
-//	inv = 1/sqrt(var+eps)   y = gamma*inv*(x-mu) + beta
+//	inv = 1/sqrt(var+eps)   y = gamma*inv*x + beta
 //
-// and for a gradient dy, with S0 = sum(dy) and S1 = sum(dy*(x-mu)*inv),
+// and for a gradient dy, with S0 = sum(dy) and S1 = sum(dy*x)*inv,
 //
-//	dbeta = S0   dgamma = S1   dx = gamma*inv*(dy - S0/M - (x-mu)*inv*S1/M)
+//	dbeta = S0   dgamma = S1   dx = gamma*inv*(dy - S0/M - x*inv*S1/M)
 //
 // (Ioffe & Szegedy 2015, section 3). Everything but dy and x is small, so dx is
 // kept as factor*t with t = dy + P*x + Q: whoever takes it applies factor where
-// that is cheap.
+// that is cheap. The mean is taken off first: the variance as a difference of
+// large sums would lose the digits of channels that vary little.
 type norm struct {
 	node        *onnx.Node
 	gamma, beta val // [C, 1]
 	m           int // values a channel
-	mu, inv     val // [C, 1]
+	inv         val // [C, 1]
 	factor      val // gamma*inv
 }
 
@@ -67,7 +68,6 @@ func (t *tape) view(v val, shape ...int) val {
 // outputs.
 func (t *tape) statistics(k *norm, mu, variance val) error {
 	variance = t.unary("Relu", variance) // rounding must not make it negative
-	k.mu = mu
 	eps := t.scalar(k.node.FloatOr("epsilon", 1e-5))
 	k.inv = t.unary("Reciprocal", t.unary("Sqrt", t.add(variance, eps)))
 	k.factor = t.mul(k.gamma, k.inv)
@@ -89,18 +89,20 @@ func (t *tape) statistics(k *norm, mu, variance val) error {
 	return nil
 }
 
-// offset is beta - mu*factor.
-func (k *norm) offset(t *tape) val { return t.sub(k.beta, t.mul(k.mu, k.factor)) }
-
 // backward gives the gradients of gamma and beta from dy's row sums and its
-// products with the input, and returns P and Q.
+// products with the centred input, and returns P and Q.
 func (k *norm) backward(t *tape, sum, product val) (p, q val) {
-	dgamma := t.mul(k.inv, t.sub(product, t.mul(k.mu, sum)))
+	dgamma := t.mul(k.inv, product)
 	t.give(k.gamma, dgamma)
 	t.give(k.beta, sum)
-	p = t.scale(t.mul(k.inv, dgamma), -1/float32(k.m))
-	q = t.sub(t.scale(sum, -1/float32(k.m)), t.mul(p, k.mu))
-	return p, q
+	share := -1 / float32(k.m)
+	return t.scale(t.mul(k.inv, dgamma), share), t.scale(sum, share)
+}
+
+// center takes the mean [C, 1] off each row.
+func (t *tape) center(x row) (centred row, mean val) {
+	mean = t.scale(t.rowSum(x.v), 1/float32(x.columns()))
+	return x.with(t.sub(x.v, mean)), mean
 }
 
 // fusedRelu is the Relu that alone reads the norm's result, if there is one.
@@ -129,13 +131,12 @@ func (t *tape) normalise(n *onnx.Node, x row, toConv bool) error {
 	if err != nil {
 		return err
 	}
-	mu := t.scale(t.rowSum(x.v), 1/float32(k.m))
-	variance := t.sub(t.scale(t.rowDot(x, x), 1/float32(k.m)), t.mul(mu, mu))
-	if err := t.statistics(k, mu, variance); err != nil {
+	xc, mean := t.center(x)
+	if err := t.statistics(k, mean, t.scale(t.rowDot(xc, xc), 1/float32(k.m))); err != nil {
 		return err
 	}
 	relu, name := t.fusedRelu(n)
-	y := x.with(t.rowAffine(x, k.factor, k.offset(t), relu))
+	y := x.with(t.rowAffine(xc, k.factor, k.beta, relu))
 	t.setRow(name, y)
 	if !t.track(y.v, x.v, k.gamma, k.beta) {
 		return nil
@@ -148,12 +149,12 @@ func (t *tape) normalise(n *onnx.Node, x row, toConv bool) error {
 		if relu {
 			dy = t.mul(dy, t.step(y.v))
 		}
-		p, q := k.backward(t, t.rowSum(dy), t.rowDot(x.with(dy), x))
+		p, q := k.backward(t, t.rowSum(dy), t.rowDot(x.with(dy), xc))
 		if !t.tracked[x.v.name] {
 			return nil
 		}
 		d := x.with(dy)
-		g := t.rowCombine(x, p, q, &d, false)
+		g := t.rowCombine(xc, p, q, &d, false)
 		if toConv {
 			t.affine[x.v.name] = normGrad{t: g, factor: k.factor}
 		} else {
@@ -178,23 +179,23 @@ func (t *tape) lowerConvNorm(conv, bn *onnx.Node) error {
 }
 
 // expandNorm writes z = W x and its norm where z has many more channels than
-// x. Then neither direction needs a pass over z for the norm: with G = x x',
+// x. Then neither direction needs a pass over z for the norm: with x centred
+// and G = x x',
 //
-//	mean(z) = W mean(x)            var(z) = diag(W cov(x) W')
+//	mean(z) = 0 (W mean before)    var(z) = diag(W G W')/M
 //	sum(dy*z) = rowsum(W * dy x')
-//	dW = factor*(dy x' + P*(W G) + Q sum(x)')
+//	dW = factor*(dy x' + P*(W G))
 //	dx = (factor*W)' dy + W' ((factor*P)*W) x + W' (factor*Q)
 func (t *tape) expandNorm(c *convolution, bn *onnx.Node) error {
-	x, w := c.x, t.matrix(c)
-	k, err := t.readNorm(bn, c.out.c, x.columns())
+	w := t.matrix(c)
+	k, err := t.readNorm(bn, c.out.c, c.x.columns())
 	if err != nil {
 		return err
 	}
-	share := 1 / float32(k.m)
-	mean := t.scale(t.rowSum(x.v), share)
+	x, mean := t.center(c.x)
 	gram := t.gemm(x.v, x.v, val{}, false, true)
-	cov := t.sub(t.scale(gram, share), t.mul(mean, t.reshape(mean, 1, x.c)))
-	variance := t.rowSum(t.mul(t.gemm(w, cov, val{}, false, false), w))
+	wg := t.gemm(w, gram, val{}, false, false)
+	variance := t.scale(t.rowSum(t.mul(wg, w)), 1/float32(k.m))
 	if err := t.statistics(k, t.gemm(w, mean, val{}, false, false), variance); err != nil {
 		return err
 	}
@@ -202,12 +203,12 @@ func (t *tape) expandNorm(c *convolution, bn *onnx.Node) error {
 	y := c.out
 	if relu { // a product without offset is faster than one with, and the pass for Relu is needed anyway
 		z := y.with(t.op("MatMul", []int{y.c, y.columns()}, []val{w, x.v}))
-		y.v = t.rowAffine(z, k.factor, k.offset(t), true)
+		y.v = t.rowAffine(z, k.factor, k.beta, true)
 	} else {
-		y.v = t.gemm(t.mul(w, k.factor), x.v, k.offset(t), false, false)
+		y.v = t.gemm(t.mul(w, k.factor), x.v, k.beta, false, false)
 	}
 	t.setRow(name, y)
-	if !t.track(y.v, x.v, c.weight, k.gamma, k.beta) {
+	if !t.track(y.v, c.x.v, c.weight, k.gamma, k.beta) {
 		return nil
 	}
 	t.back(func() error {
@@ -221,15 +222,13 @@ func (t *tape) expandNorm(c *convolution, bn *onnx.Node) error {
 		direct := t.gemm(dy, x.v, val{}, false, true)
 		p, q := k.backward(t, t.rowSum(dy), t.rowSum(t.mul(w, direct)))
 		if t.tracked[c.weight.name] {
-			viaVar := t.mul(p, t.gemm(w, gram, val{}, false, false))
-			viaMean := t.mul(q, t.reshape(t.scale(mean, float32(k.m)), 1, x.c))
-			t.give(c.weight, t.mul(k.factor, t.add(direct, t.add(viaVar, viaMean))))
+			t.give(c.weight, t.mul(k.factor, t.add(direct, t.mul(p, wg))))
 		}
-		if t.tracked[x.v.name] {
+		if t.tracked[c.x.v.name] {
 			quad := t.gemm(w, t.mul(t.mul(k.factor, p), w), val{}, true, false)
 			shift := t.gemm(w, t.mul(k.factor, q), val{}, true, false)
 			small := t.gemm(quad, x.v, shift, false, false)
-			t.give(x.v, t.gemm(t.mul(k.factor, w), dy, small, true, false))
+			t.give(c.x.v, t.gemm(t.mul(k.factor, w), dy, small, true, false))
 		}
 		return nil
 	})

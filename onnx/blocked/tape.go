@@ -69,15 +69,15 @@ func (t *tape) give(v, g val) {
 	t.grads[v.name] = append(t.grads[v.name], t.reshape(g, v.shape...))
 }
 
-// take is the whole gradient of v; false when nothing depends on v.
+// take removes and returns the gradient that v was given so far; false when
+// there is none. A value that two steps share is taken by each once.
 func (t *tape) take(v val) (val, bool) {
 	gs := t.grads[v.name]
 	if len(gs) == 0 {
 		return val{}, false
 	}
-	g := t.accumulate(gs)
-	t.grads[v.name] = []val{g}
-	return g, true
+	delete(t.grads, v.name)
+	return t.accumulate(gs), true
 }
 
 // only is the single node that reads a plain value; nil when there are several

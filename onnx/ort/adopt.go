@@ -17,11 +17,8 @@ func adopt(v onnxruntime_go.Value) (*onnx.Tensor, error) {
 			return t, nil
 		}
 	}
-	if c, ok := v.(*onnxruntime_go.CustomDataTensor); ok {
-		// The binding copies one byte an element: enough for none of these types.
-		return nil, fmt.Errorf("is of a type that needs a declared shape or a preallocated tensor (element type %d)", c.DataType())
-	}
-	return nil, fmt.Errorf("is %T, not a tensor", v)
+	// For other types the binding copies one byte an element, too few or many.
+	return nil, fmt.Errorf("is %T, which must be preallocated", v)
 }
 
 var adopters = []func(onnxruntime_go.Value) *onnx.Tensor{

@@ -3,6 +3,7 @@ package ort
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"strconv"
 
 	"github.com/yalue/onnxruntime_go"
@@ -58,6 +59,10 @@ type Settings struct {
 	// sessions with more than one thread are alive: spinning ones steal
 	// processor time from each other.
 	NoSpinning bool
+	// SharedArena takes working memory from one arena of the process instead
+	// of one a session: many sessions that run in turn, such as training
+	// graphs, then reuse the same pages.
+	SharedArena bool
 }
 
 // Engine makes the function that loads models with these settings.
@@ -133,6 +138,12 @@ func (s Settings) apply(o *onnxruntime_go.SessionOptions) error {
 		{"QDQ fusion", s.DisableQDQFusion, func() error {
 			return o.AddSessionConfigEntry("session.disable_quant_qdq", "1")
 		}},
+		{"shared arena", s.SharedArena, func() error {
+			if err := shareArena(); err != nil {
+				return err
+			}
+			return o.AddSessionConfigEntry("session.use_env_allocators", "1")
+		}},
 		{"profile", s.ProfilePrefix != "", func() error { return o.EnableProfiling(s.ProfilePrefix) }},
 		{"provider " + s.Provider, s.Provider != "", func() error { return appendProvider(o, s.Provider) }},
 	}
@@ -145,4 +156,28 @@ func (s Settings) apply(o *onnxruntime_go.SessionOptions) error {
 		}
 	}
 	return nil
+}
+
+// arena is the process's shared arena: registered once, never freed.
+var arena struct {
+	once sync.Once
+	err  error
+}
+
+func shareArena() error {
+	arena.once.Do(func() {
+		info, err := onnxruntime_go.GetMemoryInfo()
+		if err != nil {
+			arena.err = err
+			return
+		}
+		cfg, err := onnxruntime_go.NewArenaCfgV2(map[string]int{})
+		if err != nil {
+			arena.err = err
+			return
+		}
+		defer cfg.Destroy()
+		arena.err = onnxruntime_go.CreateAndRegisterAllocator(info, cfg)
+	})
+	return arena.err
 }

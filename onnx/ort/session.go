@@ -169,7 +169,10 @@ func (s *session) run(ctx context.Context, f *frame, inputs, outputs []*onnx.Ten
 	for i, t := range outputs {
 		if t == nil {
 			if fresh[i] = allocate(s.outputs[i]); fresh[i] == nil {
-				continue // of unknown size: ORT allocates
+				if d := s.outputs[i].DType; d != onnx.Undefined && elements[d].empty == nil {
+					return fmt.Errorf("output %q is %v of unknown size: it must be preallocated", s.outputs[i].Name, d)
+				}
+				continue // ORT allocates
 			}
 			t = fresh[i]
 			defer f.out[i].drop() // the caller will not bring this tensor again

@@ -12,31 +12,30 @@ import (
 	"hanas/onnx"
 )
 
-// elements has a row for each ONNX element type: its number in ORT's C API
-// (which differs from ONNX's for the 2-bit types), and how to wrap what the
-// byte-slice wrapper cannot: scalars and tensors without elements.
+// elements has a row for each element type (the numbers of ORT's C API are
+// ONNX's), with the way to wrap what the byte-slice wrapper cannot: scalars and
+// tensors without elements.
 var elements = map[onnx.DType]struct {
-	ort    onnxruntime_go.TensorElementDataType
 	scalar func([]byte) (onnxruntime_go.Value, error)
 	empty  func(onnxruntime_go.Shape) (onnxruntime_go.Value, error)
 }{
-	onnx.Float:    {1, scalar[float32], empty[float32]},
-	onnx.Uint8:    {2, scalar[uint8], empty[uint8]},
-	onnx.Int8:     {3, scalar[int8], empty[int8]},
-	onnx.Uint16:   {4, scalar[uint16], empty[uint16]},
-	onnx.Int16:    {5, scalar[int16], empty[int16]},
-	onnx.Int32:    {6, scalar[int32], empty[int32]},
-	onnx.Int64:    {7, scalar[int64], empty[int64]},
-	onnx.Bool:     {9, scalar[bool], empty[bool]},
-	onnx.Float16:  {ort: 10},
-	onnx.Double:   {11, scalar[float64], empty[float64]},
-	onnx.Uint32:   {12, scalar[uint32], empty[uint32]},
-	onnx.Uint64:   {13, scalar[uint64], empty[uint64]},
-	onnx.BFloat16: {ort: 16},
-	onnx.Uint4:    {ort: 21},
-	onnx.Int4:     {ort: 22},
-	onnx.Uint2:    {ort: 24},
-	onnx.Int2:     {ort: 25},
+	onnx.Float:    {scalar[float32], empty[float32]},
+	onnx.Uint8:    {scalar[uint8], empty[uint8]},
+	onnx.Int8:     {scalar[int8], empty[int8]},
+	onnx.Uint16:   {scalar[uint16], empty[uint16]},
+	onnx.Int16:    {scalar[int16], empty[int16]},
+	onnx.Int32:    {scalar[int32], empty[int32]},
+	onnx.Int64:    {scalar[int64], empty[int64]},
+	onnx.Bool:     {scalar[bool], empty[bool]},
+	onnx.Float16:  {},
+	onnx.Double:   {scalar[float64], empty[float64]},
+	onnx.Uint32:   {scalar[uint32], empty[uint32]},
+	onnx.Uint64:   {scalar[uint64], empty[uint64]},
+	onnx.BFloat16: {},
+	onnx.Uint4:    {},
+	onnx.Int4:     {},
+	onnx.Uint2:    {},
+	onnx.Int2:     {},
 }
 
 func scalar[T onnxruntime_go.TensorData](data []byte) (onnxruntime_go.Value, error) {
@@ -98,7 +97,7 @@ func (s *slot) wrap(t *onnx.Tensor, copyIn bool) (onnxruntime_go.Value, error) {
 	case len(t.Shape) > 0 && len(data) > 0:
 		s.pinner.Pin(&data[0])
 		s.data = &data[0]
-		v, err = onnxruntime_go.NewCustomDataTensor(shape, data, row.ort)
+		v, err = onnxruntime_go.NewCustomDataTensor(shape, data, onnxruntime_go.TensorElementDataType(t.DType))
 	default:
 		err = fmt.Errorf("a scalar or empty %v is not supported (give it shape [1])", t.DType)
 	}

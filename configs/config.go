@@ -1,0 +1,165 @@
+package configs
+
+import "hanas/space"
+
+// Config is everything that a run depends on.
+type Config struct {
+	// Name titles the run and its report.
+	Name string `json:"name"`
+	// Seed is where every random draw of the run comes from: same seed, same bytes.
+	Seed uint64 `json:"seed"`
+	// Workers is how many sub-networks are worked on at once; 0 = one a core.
+	// It never changes a result, so it is in no action's key.
+	Workers int `json:"workers"`
+
+	Data       Data       `json:"data"`
+	Space      Space      `json:"space"`
+	Supernet   Supernet   `json:"supernet"`
+	Sample     Sample     `json:"sample"`
+	Evaluate   Evaluate   `json:"evaluate"`
+	Predictor  Predictor  `json:"predictor"`
+	Lut        Lut        `json:"lut"`
+	Search     Search     `json:"search"`
+	Export     Export     `json:"export"`
+	Validation Validation `json:"validate"`
+	Report     Report     `json:"report"`
+}
+
+// Data says which images there are. Its three splits share no image: the
+// supernet learns from the first, sub-networks are scored on the second, and
+// exported files on the third.
+type Data struct {
+	Kind       string  `json:"kind"`       // "glyphs" (drawn by the program), "parquet", "folder" or "list"
+	Path       string  `json:"path"`       // file or folder, relative to the working directory; unused by glyphs
+	Train      int     `json:"train"`      // images at most
+	Val        int     `json:"val"`        // images at most
+	Test       int     `json:"test"`       // images at most
+	Size       int     `json:"size"`       // pixels; 0 = the space's largest resolution
+	Resize     int     `json:"resize"`     // pixels of the short side before the central crop; 0 = size
+	Difficulty float64 `json:"difficulty"` // glyphs: strength of warp, clutter and occlusion, 0 to 4
+}
+
+// Space names what can be built: a built-in space, or one written out.
+type Space struct {
+	Name string `json:"name"` // of a built-in space; unused if Define is there
+	// Classes replaces the built-in space's number of classes; 0 = as the data set has.
+	Classes int `json:"classes"`
+	// Resolutions, WBits and ABits, if given, replace those of the space:
+	// pixels, and bits from 2, 4, 8 and 16.
+	Resolutions []int `json:"resolutions"`
+	WBits       []int `json:"wbits"`
+	ABits       []int `json:"abits"`
+	// Define is a space of one's own.
+	Define *space.Space `json:"define,omitempty"`
+}
+
+// Supernet says how the shared weights are trained.
+type Supernet struct {
+	Epochs     float64 `json:"epochs"`      // passes over the training images
+	Batch      int     `json:"batch"`       // images a step
+	MicroBatch int     `json:"micro_batch"` // images a session run, a multiple of 16
+	Random     int     `json:"random"`      // random sub-networks a step, beside the largest and the smallest
+	Pool       int     `json:"pool"`        // topologies that the random ones are drawn from at a time
+	PoolSteps  int     `json:"pool_steps"`  // steps until the pool is drawn anew
+	FloatSteps float64 `json:"float_steps"` // share of the steps at the start without quantisation
+	Rate       float64 `json:"rate"`        // learning rate at its peak (AdamW)
+	Warmup     float64 `json:"warmup"`      // share of the steps
+	Decay      float64 `json:"decay"`       // decoupled weight decay
+	Smoothing  float64 `json:"smoothing"`   // of the labels
+	ClipNorm   float64 `json:"clip_norm"`   // bound on the gradient's norm
+	NoDistill  bool    `json:"no_distill"`  // labels as targets, not the largest network's outputs
+	Checkpoint int     `json:"checkpoint"`  // steps between checkpoints
+}
+
+// Sample says which sub-networks are scored.
+type Sample struct {
+	Count int `json:"count"` // distinct sub-networks, the largest and the smallest among them
+}
+
+// Evaluate says how a sub-network is scored.
+type Evaluate struct {
+	Images      int `json:"images"`      // validation images
+	Calibration int `json:"calibration"` // training images that batch-norm statistics and ranges are taken from
+	Batch       int `json:"batch"`       // images a session run
+}
+
+// Predictor says how the accuracy predictor is fitted.
+type Predictor struct {
+	Hidden  []int   `json:"hidden"`  // widths of the layers
+	Members int     `json:"members"` // networks in the ensemble: their spread is the uncertainty
+	Epochs  int     `json:"epochs"`  // passes over the samples
+	Batch   int     `json:"batch"`   // samples a step
+	Rate    float64 `json:"rate"`    // learning rate at its peak (AdamW)
+	Decay   float64 `json:"decay"`   // decoupled weight decay
+}
+
+// Lut says where latencies come from: a file, or this machine.
+type Lut struct {
+	Import     string  `json:"import"`      // table of another device; empty = measure this machine
+	Format     string  `json:"format"`      // of that file; empty = told by its content
+	Device     string  `json:"device"`      // name for this machine; empty = its processor's
+	Threads    int     `json:"threads"`     // of the runtime
+	Repeats    int     `json:"repeats"`     // timed runs a layer, in random order over several rounds
+	Warmup     int     `json:"warmup"`      // untimed runs before them
+	MinSeconds float64 `json:"min_seconds"` // time spent on a layer at least
+	FitNets    int     `json:"fit_nets"`    // whole networks measured to fit the correction
+	TestNets   int     `json:"test_nets"`   // whole networks measured to judge it, never fitted on
+	NetRuns    int     `json:"net_runs"`    // timed runs a whole network
+}
+
+// Search says what is looked for.
+type Search struct {
+	Population  int     `json:"population"`  // of NSGA-II
+	Evaluations int     `json:"evaluations"` // distinct sub-networks looked at; random search gets as many
+	Mutation    float64 `json:"mutation"`    // probability a gene; 0 = 1/genes
+	Crossover   float64 `json:"crossover"`   // probability that a child has two parents
+	LatencyMS   float64 `json:"latency_ms"`  // limit; 0 = none
+	MemoryMB    float64 `json:"memory_mb"`   // limit on weights and peak activations, in 10^6 bytes; 0 = none
+	Confidence  float64 `json:"confidence"`  // standard deviations of the predictor that an accuracy is lowered by
+	Bits        []int   `json:"bits"`        // weight and activation bits that the device runs; empty = all of the space
+}
+
+// Export says which points of the front become files.
+type Export struct {
+	Picks     []string  `json:"picks"`      // of "knee", "fastest", "most_accurate"
+	LatencyMS []float64 `json:"latency_ms"` // the most accurate under each limit too
+	Count     int       `json:"count"`      // further points, evenly along the front
+}
+
+// Validation says how exported files are tested.
+type Validation struct {
+	Images  int `json:"images"`  // test images; 0 = all
+	Batch   int `json:"batch"`   // images a session run
+	Threads int `json:"threads"` // of the runtime while latency is measured
+	Runs    int `json:"runs"`    // timed runs a file
+}
+
+// Report says what the page is called.
+type Report struct {
+	Title string `json:"title"` // empty = the run's name
+}
+
+// Resolve is the space that the config describes, checked.
+func (s Space) Resolve() (*space.Space, error) {
+	sp := s.Define
+	if sp == nil {
+		var err error
+		if sp, err = space.Preset(s.Name); err != nil {
+			return nil, err
+		}
+	} else {
+		sp = sp.Clone()
+	}
+	if s.Classes > 0 {
+		sp.Classes = s.Classes
+	}
+	for _, o := range []struct {
+		to   *[]int
+		from []int
+	}{{&sp.Resolutions, s.Resolutions}, {&sp.WBits, s.WBits}, {&sp.ABits, s.ABits}} {
+		if len(o.from) > 0 {
+			*o.to = o.from
+		}
+	}
+	return sp, sp.Validate()
+}

@@ -1,0 +1,42 @@
+package export
+
+import (
+	"hanas/onnx/quant"
+	"hanas/space"
+)
+
+// Unit is one Layer with its numbers.
+type Unit struct {
+	Layer  space.Layer
+	Weight []float32 // [Out, In/Groups, K, K], or [Out, In]; before rounding and folding
+	Gain   []float32 // per output channel, folded batch norm: y = Gain*conv(x) + Bias; nil = 1
+	Bias   []float32 // per output channel; nil = 0
+	In     quant.Range
+	Out    quant.Range // of the layer's own output, before a residual add
+	SE     *SEWeights
+}
+
+// SEWeights are the two 1x1 convolutions of a squeeze-excite gate.
+type SEWeights struct {
+	Reduce, ReduceBias []float32 // [Mid, In], [Mid]
+	Expand, ExpandBias []float32 // [In, Mid], [In]
+}
+
+// Network is an Arch ready to be written.
+type Network struct {
+	Arch, Space string // the Arch's key and the space's name
+	Units       []Unit
+	Labels      []string
+	Mean, Std   []float32 // normalisation that the input expects, of RGB in [0,1]
+	Resolution  int
+	Metadata    map[string]string // added to the file's
+}
+
+// startsBlock says whether unit i is the first of its block.
+func (n *Network) startsBlock(i int) bool {
+	if i == 0 {
+		return true
+	}
+	l, p := n.Units[i].Layer, n.Units[i-1].Layer
+	return l.Stage < 0 || l.Stage != p.Stage || l.Block != p.Block
+}

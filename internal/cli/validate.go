@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hanas/configs"
+	"hanas/datasets"
+	"hanas/eval"
+	"hanas/onnx"
+	"hanas/onnx/ort"
+)
+
+// validated is the score of one file.
+type validated struct {
+	File      string  `json:"file"`
+	Arch      string  `json:"arch,omitempty"`
+	Top1      float64 `json:"top1"`       // fraction
+	Top5      float64 `json:"top5"`       // fraction
+	N         int     `json:"n"`          // images
+	Loss      float64 `json:"loss"`       // mean cross-entropy, nats
+	LatencyMS float64 `json:"latency_ms"` // median of single runs here, batch 1
+}
+
+// validateAnswer is what `hanas validate --json` prints: the files, and for a
+// single one its figures on top too.
+type validateAnswer struct {
+	*validated
+	Models []validated `json:"models"`
+}
+
+type validateFlags struct {
+	data, split    string
+	limit, threads int
+}
+
+func (a *app) validateCommand() *cobra.Command {
+	f := validateFlags{split: "test"}
+	cmd := &cobra.Command{
+		Use:   "validate MODEL.onnx… --data KIND[:PATH]",
+		Short: "Run ONNX files on images: accuracy and latency",
+		Long: `Runs each file through ONNX Runtime. The images' size comes from the graph and
+their normalisation from the file's metadata. Files of a run folder are tested on
+that run's own split of the images.`,
+		Example: `  hanas validate runs/quick/models/*.onnx --data glyphs
+  hanas validate my.onnx --data parquet:cifar10 --limit 1000
+  hanas validate my.onnx --data folder:images --json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			c := a.console()
+			defer c.Close()
+			rt, err := ort.Open(cmd.Context(), ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+			if err != nil {
+				return err
+			}
+			defer rt.Close()
+			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads}), sets: map[string]*datasets.Images{}}
+			answer := validateAnswer{}
+			begin := time.Now()
+			c.Start("validate", "")
+			for i, file := range files {
+				one, err := v.file(cmd.Context(), file)
+				if err != nil {
+					return err
+				}
+				answer.Models = append(answer.Models, one)
+				c.Update("validate", int64(i+1), int64(len(files)), "files")
+			}
+			c.Finish("validate", fmt.Sprintf("%d files", len(files)), time.Since(begin))
+			c.Close()
+			if len(files) == 1 {
+				answer.validated = &answer.Models[0]
+			}
+			return a.print(answer, answer.text)
+		},
+	}
+	cmd.Flags().StringVar(&f.data, "data", "", "images, KIND[:PATH]; kinds: "+strings.Join(datasets.Kinds(), ", "))
+	cmd.Flags().StringVar(&f.split, "split", f.split, "split of the images: train, val or test")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "images at most (default all)")
+	cmd.Flags().IntVar(&f.threads, "threads", 1, "threads of the runtime")
+	return cmd
+}
+
+func (f *validateFlags) check() error {
+	kind, _, _ := strings.Cut(f.data, ":")
+	switch {
+	case f.data == "":
+		return usage("say --data KIND[:PATH] (kinds: %s)", strings.Join(datasets.Kinds(), ", "))
+	case !strings.Contains(" "+strings.Join(datasets.Kinds(), " ")+" ", " "+kind+" "):
+		return usage("--data %s: unknown kind (known: %s)", f.data, strings.Join(datasets.Kinds(), ", "))
+	case f.split != "train" && f.split != "val" && f.split != "test":
+		return usage("--split %s: want train, val or test", f.split)
+	case f.limit < 0:
+		return usage("--limit %d: want 0 or more", f.limit)
+	case f.threads < 1:
+		return usage("--threads %d: want 1 or more", f.threads)
+	}
+	return nil
+}
+
+func (v *validateAnswer) text(w io.Writer) {
+	rows := [][]string{{"FILE", "TOP-1", "TOP-5", "IMAGES", "LATENCY"}}
+	for _, m := range v.Models {
+		rows = append(rows, []string{m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), fmt.Sprintf("%.2f %%", 100*m.Top5),
+			fmt.Sprint(m.N), fmt.Sprintf("%.3f ms", m.LatencyMS)})
+	}
+	columns(w, rows)
+}
+
+// validator keeps decoded images between files that want the same.
+type validator struct {
+	validateFlags
+	engine onnx.Engine
+	sets   map[string]*datasets.Images
+}
+
+func (v *validator) file(ctx context.Context, file string) (validated, error) {
+	out := validated{File: file}
+	if err := mustExist(file); err != nil {
+		return out, err
+	}
+	m, err := onnx.ReadFile(file)
+	if err != nil {
+		return out, badInput(err)
+	}
+	out.Arch = m.Meta("hanas.arch")
+	images, err := v.images(ctx, file, m)
+	if err != nil {
+		return out, err
+	}
+	r, err := v.engine(m)
+	if err != nil {
+		return out, badInput(fmt.Errorf("%s: %w", file, err))
+	}
+	defer r.Close()
+	res, err := eval.Classify(ctx, r, images, eval.Settings{Limit: v.limit})
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", file, err)
+	}
+	out.Top1, out.Top5, out.N, out.Loss = res.Top1, res.Top5, res.N, res.Loss
+	stats, err := eval.Latency(ctx, r, nil, eval.TimingSettings{})
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", file, err)
+	}
+	out.LatencyMS = float64(stats.Median) / float64(time.Millisecond)
+	return out, nil
+}
+
+// images are the images that a file is tested on, at its size and with its
+// normalisation.
+func (v *validator) images(ctx context.Context, file string, m *onnx.Model) (*datasets.Images, error) {
+	kind, path, _ := strings.Cut(v.data, ":")
+	s := datasets.Settings{Kind: kind, Path: path}
+	cfg, err := configNear(file)
+	if err != nil {
+		return nil, err
+	}
+	if cfg != nil && cfg.Data.Kind == kind {
+		s = runData(cfg, path)
+	}
+	if s.Size, err = inputSize(m); err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", file, err))
+	}
+	s.Resize = max(s.Resize, s.Size)
+	if s.Mean, err = triple(m.Meta("hanas.mean")); err == nil {
+		s.Std, err = triple(m.Meta("hanas.std"))
+	}
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", file, err))
+	}
+	key := fmt.Sprintf("%+v", s)
+	if images := v.sets[key]; images != nil {
+		return images, nil
+	}
+	set, err := datasets.Open(ctx, s)
+	if err != nil {
+		return nil, badInput(err)
+	}
+	ds := map[string]datasets.Dataset{"train": set.Train, "val": set.Val, "test": set.Test}[v.split]
+	images, err := set.Load(ctx, ds, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, badInput(err)
+	}
+	v.sets[key] = images
+	return images, nil
+}
+
+// runData are the images of a run; path, if given, is where they are now.
+func runData(cfg *configs.Config, path string) datasets.Settings {
+	d := cfg.Data
+	if path == "" {
+		path = d.Path
+	}
+	return datasets.Settings{Kind: d.Kind, Path: path, Train: d.Train, Val: d.Val, Test: d.Test, Resize: d.Resize, Seed: cfg.Seed, Difficulty: d.Difficulty}
+}
+
+// inputSize is the side of the square images that a graph takes.
+func inputSize(m *onnx.Model) (int, error) {
+	if len(m.Graph.Inputs) != 1 {
+		return 0, fmt.Errorf("the graph has %d inputs, want one image", len(m.Graph.Inputs))
+	}
+	s := m.Graph.Inputs[0].Shape
+	if len(s) != 4 || s[1] != 3 || s[2] != s[3] || s[2] <= 0 {
+		return 0, fmt.Errorf("the graph's input is %v, want [N, 3, size, size]", s)
+	}
+	return s[2], nil
+}
+
+// triple reads three numbers; an empty text gives zeros: measured on the images.
+func triple(text string) (v [3]float32, err error) {
+	if text == "" {
+		return v, nil
+	}
+	if n, err := fmt.Sscan(text, &v[0], &v[1], &v[2]); n != 3 || err != nil {
+		return v, fmt.Errorf("metadata %q is not three numbers", text)
+	}
+	return v, nil
+}

@@ -1,0 +1,156 @@
+package latency
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+
+	"hanas/space"
+)
+
+// Estimator is a table with a correction.
+type Estimator struct {
+	Correction
+	table *Table
+}
+
+// NewEstimator joins a table and a correction (Plain for none).
+func NewEstimator(t *Table, c Correction) *Estimator { return &Estimator{c, t} }
+
+// Table is the table that the estimator sums.
+func (e *Estimator) Table() *Table { return e.table }
+
+// estimatorFile is estimator.json, stored beside lut.csv.
+type estimatorFile struct {
+	Format     string     `json:"format"`
+	Version    int        `json:"format_version"`
+	Device     string     `json:"device"`
+	Correction Correction `json:"correction"`
+}
+
+// Write stores the correction as JSON; the table is stored on its own.
+func (e *Estimator) Write(path string) error {
+	text, err := json.MarshalIndent(estimatorFile{"hanas-estimator", formatVersion, e.table.Device, e.Correction}, "", "  ")
+	if err == nil {
+		err = replaceFile(path, append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("latency: write %s: %w", path, err)
+	}
+	return nil
+}
+
+// ReadEstimator reads a correction and joins it to the table of its device.
+func ReadEstimator(path string, t *Table) (*Estimator, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("latency: read estimator: %w", err)
+	}
+	var f estimatorFile
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return nil, fmt.Errorf("latency: read %s: %w", path, err)
+	}
+	if f.Format != "hanas-estimator" || f.Version != formatVersion {
+		return nil, fmt.Errorf("latency: read %s: format %q version %d, want hanas-estimator version %d", path, f.Format, f.Version, formatVersion)
+	}
+	if f.Device != t.Device {
+		return nil, fmt.Errorf("latency: read %s: it is fitted to %q, the table is of %q", path, f.Device, t.Device)
+	}
+	c := f.Correction
+	for _, v := range c.weights() {
+		if !(v >= 0) {
+			return nil, fmt.Errorf("latency: read %s: a coefficient is %g", path, v)
+		}
+	}
+	return NewEstimator(t, c), nil
+}
+
+// apply corrects a sum. It never gives less than nothing.
+func (c *Correction) apply(sum float64, layers []space.Layer) float64 {
+	if *c == Plain {
+		return sum
+	}
+	return math.Max(0, dot(features(sum, layers), c.weights()))
+}
+
+// Estimate gives a network's time in ms and where the figure comes from. A
+// *MissingError names all rows that the table lacks.
+func (e *Estimator) Estimate(layers []space.Layer) (ms float64, provenance string, err error) {
+	sum, _, err := e.table.Sum(layers)
+	if err != nil {
+		return 0, "", err
+	}
+	provenance = fmt.Sprintf("modelled: sum of %s rows of %s", e.table.Provenance, e.table.Device)
+	if e.Networks > 0 {
+		provenance += fmt.Sprintf(", fitted on %d networks (%.1f %% mean error)", e.Networks, 100*e.MAPE)
+	}
+	return e.apply(sum, layers), provenance, nil
+}
+
+// Energy gives a network's energy in mJ, 0 where the table has none.
+func (e *Estimator) Energy(layers []space.Layer) (float64, error) {
+	_, mj, err := e.table.Sum(layers)
+	return mj, err
+}
+
+// Index prepares the estimator for a search over sp: the function it returns
+// gives the ms of the layers of any Arch of sp without building keys, and NaN
+// for layers of another space. It is safe for concurrent use. Tables that
+// price whole blocks are looked up by key, which is slower.
+func (e *Estimator) Index(sp *space.Space) (func(layers []space.Layer) float64, error) {
+	if !e.table.native() {
+		return func(layers []space.Layer) float64 {
+			ms, _, err := e.Estimate(layers)
+			if err != nil {
+				return math.NaN()
+			}
+			return ms
+		}, nil
+	}
+	distinct := sp.DistinctLayers()
+	if _, _, err := e.table.Sum(distinct); err != nil { // names all missing rows
+		return nil, fmt.Errorf("latency: index of space %s: %w", sp.Name, err)
+	}
+	index := make(map[shapeKey]float64, len(distinct))
+	for i := range distinct {
+		index[shapeOf(&distinct[i])] = e.table.rows[distinct[i].Key()].MeanMs
+	}
+	if len(index) != len(distinct) {
+		return nil, fmt.Errorf("latency: index of space %s: its sizes are too large", sp.Name)
+	}
+	return func(layers []space.Layer) float64 {
+		sum := 0.0
+		for i := range layers {
+			ms, ok := index[shapeOf(&layers[i])]
+			if !ok {
+				return math.NaN()
+			}
+			sum += ms
+		}
+		return e.apply(sum, layers)
+	}, nil
+}
+
+// shapeKey is a Layer without name and place, packed: hashing it costs a tenth
+// of hashing the struct. Widths and sizes fit because space.Validate bounds
+// them; groups follow from the kind.
+type shapeKey struct{ a, b uint64 }
+
+func shapeOf(l *space.Layer) shapeKey {
+	var act uint64
+	if len(l.Act) > 0 { // "relu", "relu6" and "hswish" differ in length
+		act = uint64(len(l.Act) - 3)
+	}
+	if l.NoNorm {
+		act |= 4
+	}
+	kind := uint64(l.Kind[0]&31) | uint64(len(l.Kind))<<5 // tells all kinds apart
+	return shapeKey{
+		a: uint64(l.In) | uint64(l.Out)<<21 | uint64(l.InSize)<<42 | uint64(l.Stride)<<55 | act<<59,
+		b: kind | uint64(l.OutSize)<<9 | uint64(l.Kernel)<<22 | uint64(l.Mid)<<35 | uint64(l.WBits)<<54 | uint64(l.ABits)<<59,
+	}
+}

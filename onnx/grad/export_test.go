@@ -1,0 +1,4 @@
+package grad
+
+// Table is the table of rules, for the tests.
+var Table = rules

@@ -1,0 +1,367 @@
+package ref
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"hanas/onnx"
+)
+
+func reshape(c *call) error {
+	x, want := c.in[0], c.in[1].ints()
+	wild, known := -1, 1
+	for i, s := range want {
+		if s == 0 && c.node.IntOr("allowzero", 0) == 0 {
+			want[i] = x.shape[i]
+		}
+		if s == -1 {
+			wild = i
+		} else {
+			known *= want[i]
+		}
+	}
+	if wild >= 0 {
+		if known == 0 {
+			return fmt.Errorf("cannot reshape %v to %v", x.shape, want)
+		}
+		want[wild] = len(x.data) / known
+	}
+	c.give(0, x.view(want...))
+	return nil
+}
+
+func flatten(c *call) error {
+	x := c.in[0]
+	at := c.node.IntOr("axis", 1)
+	if at < 0 {
+		at += len(x.shape)
+	}
+	if at < 0 || at > len(x.shape) {
+		return fmt.Errorf("axis does not fit %v", x.shape)
+	}
+	c.give(0, x.view(onnx.Elements(x.shape[:at]), onnx.Elements(x.shape[at:])))
+	return nil
+}
+
+func transpose(c *call) error {
+	perm := c.node.IntsOr("perm")
+	if perm == nil {
+		for i := range c.in[0].shape {
+			perm = append([]int{i}, perm...)
+		}
+	}
+	seen := slices.Clone(perm)
+	slices.Sort(seen)
+	if len(slices.Compact(seen)) != len(c.in[0].shape) || len(perm) != len(c.in[0].shape) {
+		return fmt.Errorf("perm %v does not fit %v", perm, c.in[0].shape)
+	}
+	c.give(0, permute(c.in[0], perm))
+	return nil
+}
+
+func squeeze(c *call) error {
+	x := c.in[0]
+	axes, given := c.intsArg(1, "axes")
+	for i, a := range axes {
+		axes[i] = axis(a, len(x.shape))
+	}
+	shape := []int{}
+	for i, s := range x.shape {
+		if given && !slices.Contains(axes, i) || !given && s != 1 {
+			shape = append(shape, s)
+		}
+	}
+	c.give(0, x.view(shape...))
+	return nil
+}
+
+func unsqueeze(c *call) error {
+	x := c.in[0]
+	axes, _ := c.intsArg(1, "axes")
+	for i, a := range axes {
+		axes[i] = axis(a, len(x.shape)+len(axes))
+	}
+	slices.Sort(axes)
+	shape := slices.Clone(x.shape)
+	for _, a := range axes {
+		shape = slices.Insert(shape, a, 1)
+	}
+	c.give(0, x.view(shape...))
+	return nil
+}
+
+func concat(c *call) error {
+	first := c.in[0]
+	at := axis(c.node.IntOr("axis", 0), len(first.shape))
+	shape := slices.Clone(first.shape)
+	shape[at] = 0
+	for _, x := range c.in {
+		if len(x.shape) != len(shape) {
+			return fmt.Errorf("operands %v and %v have different ranks", first.shape, x.shape)
+		}
+		for i, s := range x.shape {
+			if i != at && s != shape[i] {
+				return fmt.Errorf("operands %v and %v differ beside axis %d", first.shape, x.shape, at)
+			}
+		}
+		shape[at] += x.shape[at]
+	}
+	y := newArray(first.dtype, shape...)
+	before, _, after := around(shape, at)
+	to := 0
+	for b := range before {
+		for _, x := range c.in {
+			run := x.shape[at] * after
+			to += copy(y.data[to:], x.data[b*run:(b+1)*run])
+		}
+	}
+	c.give(0, y)
+	return nil
+}
+
+func split(c *call) error {
+	x := c.in[0]
+	at := axis(c.node.IntOr("axis", 0), len(x.shape))
+	sizes, given := c.intsArg(1, "split")
+	if !given { // equal parts, the last one smaller
+		n := len(c.out)
+		part := (x.shape[at] + n - 1) / n
+		for i := range n {
+			sizes = append(sizes, max(0, min(part, x.shape[at]-i*part)))
+		}
+	}
+	from := 0
+	for i, s := range sizes {
+		c.give(i, cut(x, at, from, s))
+		from += s
+	}
+	if from != x.shape[at] || len(sizes) != len(c.out) {
+		return fmt.Errorf("parts %v do not make axis %d of %v", sizes, at, x.shape)
+	}
+	return nil
+}
+
+// cut is the part [from, from+size) of an axis.
+func cut(x *array, at, from, size int) *array {
+	shape := slices.Clone(x.shape)
+	shape[at] = size
+	y := newArray(x.dtype, shape...)
+	before, whole, after := around(x.shape, at)
+	for b := range before {
+		copy(y.data[b*size*after:(b+1)*size*after], x.data[(b*whole+from)*after:])
+	}
+	return y
+}
+
+// slice follows NumPy: negative positions count from the end, and all are
+// clamped to the axis.
+func slice(c *call) error {
+	x, starts, ends := c.in[0], c.in[1].ints(), c.in[2].ints()
+	shape, steps, first := slices.Clone(x.shape), strides(x.shape), 0
+	for i := range starts {
+		at, step := i, 1
+		if a := c.arg(3); a != nil {
+			at = axis(a.ints()[i], len(x.shape))
+		}
+		if a := c.arg(4); a != nil {
+			step = a.ints()[i]
+		}
+		if step == 0 {
+			return errors.New("a step of 0")
+		}
+		from, count := bounds(starts[i], ends[i], step, x.shape[at])
+		first += from * steps[at]
+		steps[at] *= step
+		shape[at] = count
+	}
+	y := newArray(x.dtype, shape...)
+	for i, p := range walk(shape, steps) {
+		if len(y.data) > 0 {
+			y.data[i] = x.data[first+p]
+		}
+	}
+	c.give(0, y)
+	return nil
+}
+
+// bounds is the first position and the number of positions of a slice.
+func bounds(start, end, step, size int) (from, count int) {
+	clamp := func(p, lo, hi int) int {
+		if p < 0 {
+			p += size
+		}
+		return max(lo, min(hi, p))
+	}
+	if step > 0 {
+		from, end = clamp(start, 0, size), clamp(end, 0, size)
+		return from, max(0, (end-from+step-1)/step)
+	}
+	from, end = clamp(start, 0, size-1), clamp(end, -1, size-1)
+	return from, max(0, (from-end-step-1)/-step)
+}
+
+// padModes map a position in the padded axis to one in the input; -1 = the
+// constant.
+var padModes = map[string]func(p, size int) int{
+	"constant": func(p, size int) int {
+		if p < 0 || p >= size {
+			return -1
+		}
+		return p
+	},
+	"edge": func(p, size int) int { return max(0, min(size-1, p)) },
+	"reflect": func(p, size int) int {
+		if size == 1 {
+			return 0
+		}
+		for p < 0 || p >= size {
+			if p < 0 {
+				p = -p
+			} else {
+				p = 2*(size-1) - p
+			}
+		}
+		return p
+	},
+}
+
+func pad(c *call) error {
+	x, pads := c.in[0], c.in[1].ints()
+	mode, ok := padModes[c.node.StrOr("mode", "constant")]
+	if !ok {
+		return fmt.Errorf("mode %q is not supported", c.node.StrOr("mode", ""))
+	}
+	fill := 0.0
+	if v := c.arg(2); v != nil && len(v.data) > 0 {
+		fill = v.data[0]
+	}
+	axes := make([]int, len(x.shape))
+	for i := range axes {
+		axes[i] = i
+	}
+	if a := c.arg(3); a != nil {
+		axes = a.ints()
+	}
+	y := x
+	for i, a := range axes {
+		y = padAxis(y, axis(a, len(x.shape)), [2]int{pads[i], pads[len(axes)+i]}, mode, fill)
+	}
+	if y == x {
+		y = apply(x, func(v float64) float64 { return v })
+	}
+	c.give(0, y)
+	return nil
+}
+
+func padAxis(x *array, at int, by [2]int, mode func(p, size int) int, fill float64) *array {
+	shape := slices.Clone(x.shape)
+	shape[at] += by[0] + by[1]
+	y := newArray(x.dtype, shape...)
+	before, size, after := around(x.shape, at)
+	for b := range before {
+		for p := range shape[at] {
+			to := y.data[(b*shape[at]+p)*after:][:after]
+			if from := mode(p-by[0], size); from >= 0 {
+				copy(to, x.data[(b*size+from)*after:])
+				continue
+			}
+			for i := range to {
+				to[i] = fill
+			}
+		}
+	}
+	return y
+}
+
+func expand(c *call) error {
+	shape := broadcastShape(c.in[0].shape, c.in[1].ints())
+	c.give(0, c.in[0].broadcast(shape))
+	return nil
+}
+
+func tile(c *call) error {
+	y := c.in[0]
+	for i, n := range c.in[1].ints() {
+		before, size, after := around(y.shape, i)
+		shape := slices.Clone(y.shape)
+		shape[i] *= n
+		z := newArray(y.dtype, shape...)
+		for b := range before {
+			for k := range n {
+				copy(z.data[(b*n+k)*size*after:], y.data[b*size*after:(b+1)*size*after])
+			}
+		}
+		y = z
+	}
+	c.give(0, y)
+	return nil
+}
+
+func gather(c *call) error {
+	x, index := c.in[0], c.in[1]
+	at := axis(c.node.IntOr("axis", 0), len(x.shape))
+	before, size, after := around(x.shape, at)
+	shape := append(slices.Clone(x.shape[:at]), index.shape...)
+	y := newArray(x.dtype, append(shape, x.shape[at+1:]...)...)
+	to := 0
+	for b := range before {
+		for _, i := range index.ints() {
+			i = axis(i, size)
+			to += copy(y.data[to:], x.data[(b*size+i)*after:][:after])
+		}
+	}
+	c.give(0, y)
+	return nil
+}
+
+func shapeOf(c *call) error {
+	shape := c.in[0].shape
+	from, n := bounds(c.node.IntOr("start", 0), c.node.IntOr("end", len(shape)), 1, len(shape))
+	y := newArray(onnx.Int64, n)
+	for i := range n {
+		y.data[i] = float64(shape[from+i])
+	}
+	c.give(0, y)
+	return nil
+}
+
+func constant(c *call) error {
+	for _, a := range c.node.Attrs {
+		var t *onnx.Tensor
+		switch a.Name {
+		case "value":
+			t = a.T
+		case "value_float":
+			t = onnx.From([]float32{a.F})
+		case "value_floats":
+			t = onnx.From(a.Floats, len(a.Floats))
+		case "value_int":
+			t = onnx.From([]int64{a.I})
+		case "value_ints":
+			t = onnx.From(a.Ints, len(a.Ints))
+		default:
+			return fmt.Errorf("attribute %q is not supported", a.Name)
+		}
+		y, err := fromTensor(t)
+		c.give(0, y)
+		return err
+	}
+	return errors.New("has no value")
+}
+
+func constantOfShape(c *call) error {
+	fill := newArray(onnx.Float)
+	if a := c.node.Attr("value"); a != nil {
+		var err error
+		if fill, err = fromTensor(a.T); err != nil {
+			return err
+		}
+	}
+	y := newArray(fill.dtype, c.in[0].ints()...)
+	for i := range y.data {
+		y.data[i] = fill.data[0]
+	}
+	c.give(0, y)
+	return nil
+}

@@ -1,0 +1,225 @@
+package samples
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"hanas/space"
+)
+
+// Writer appends to a store. Every full batch goes to the file at once; up to
+// BatchRows-1 rows wait in memory until Close. One goroutine at a time.
+type Writer struct {
+	path  string
+	file  *os.File
+	space *space.Space
+	info  Info
+	codec *codec
+	wait  []Sample // rows of the batch that is not full yet
+	seen  map[string]struct{}
+	err   error // a failed write: the file may hold part of a batch
+}
+
+// Create begins a store at path, which must not exist. The space, version and
+// batch size of info are filled in.
+func Create(path string, sp *space.Space, info Info) (*Writer, error) {
+	return create(path, sp, info, memory.DefaultAllocator)
+}
+
+func create(path string, sp *space.Space, info Info, mem memory.Allocator) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("samples: create: %w (Resume continues a store)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("samples: create: %w", err)
+	}
+	w, err := begin(file, sp, info, mem)
+	if err == nil {
+		_, err = file.Write(w.codec.head)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("samples: create %s: %w", path, err)
+	}
+	return w, nil
+}
+
+func begin(file *os.File, sp *space.Space, info Info, mem memory.Allocator) (*Writer, error) {
+	info = info.forSpace(sp)
+	if info.BatchRows < 1 || info.BatchRows > maxBatchRows {
+		return nil, fmt.Errorf("batch rows %d is outside [1, %d]", info.BatchRows, maxBatchRows)
+	}
+	c, err := newCodec(info.schema(), mem)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{path: file.Name(), file: file, space: sp, info: info, codec: c, seen: map[string]struct{}{}}, nil
+}
+
+// Resume opens a store to append to it, or begins it when there is none. What
+// a crash left behind the last whole batch is cut off. The samples already in
+// the store are returned in order. A store of another space, supernet or data
+// set is refused and left as it is.
+func Resume(path string, sp *space.Space, info Info) (*Writer, []Sample, error) {
+	return resume(path, sp, info, memory.DefaultAllocator)
+}
+
+func resume(path string, sp *space.Space, info Info, mem memory.Allocator) (*Writer, []Sample, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("samples: resume: %w", err)
+	}
+	w, rows, err := recoverStore(file, sp, info, mem)
+	if err != nil {
+		file.Close()
+		return nil, nil, fmt.Errorf("samples: resume %s: %w", path, err)
+	}
+	return w, rows, nil
+}
+
+func recoverStore(file *os.File, sp *space.Space, info Info, mem memory.Allocator) (*Writer, []Sample, error) {
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := decode(data, mem)
+	if d.info.Version != 0 { // the schema is whole
+		if err := d.info.Compatible(info.forSpace(sp)); err != nil {
+			return nil, nil, err
+		}
+		info.BatchRows = d.info.BatchRows // a store keeps the size it began with
+	}
+	w, fail := begin(file, sp, info, mem)
+	if fail != nil {
+		return nil, nil, fail
+	}
+	if err != nil && !errors.Is(err, errCut) {
+		return nil, nil, fmt.Errorf("%w (only a cut end can be continued; restore the file or remove it)", err)
+	}
+	switch n := min(len(data), len(w.codec.head)); {
+	case d.info.Version == 0 && !bytes.Equal(data[:n], w.codec.head[:n]): // cut inside the schema
+		return nil, nil, errors.New("the file begins otherwise than a store of this space does (remove it)")
+	case d.info.Version != 0 && !bytes.HasPrefix(data, w.codec.head):
+		return nil, nil, errors.New("its schema differs from what is to be written: an older program or other hashes (start a new file)")
+	}
+	return w, d.samples, w.rewind(d)
+}
+
+// rewind cuts the file behind the last full batch. A last batch that is not
+// full goes back into memory: it was written by Close, and a longer store has
+// its rows in a full batch.
+func (w *Writer) rewind(d decoded) error {
+	end := len(w.codec.head)
+	rows := 0
+	for i, b := range d.batches {
+		if b.rows != w.info.BatchRows {
+			if i != len(d.batches)-1 || b.rows > w.info.BatchRows {
+				return fmt.Errorf("batch %d has %d rows, want %d", i, b.rows, w.info.BatchRows)
+			}
+			break
+		}
+		end, rows = b.end, rows+b.rows
+	}
+	for i := range d.samples {
+		if err := w.admit(&d.samples[i]); err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	w.wait = append(w.wait, d.samples[rows:]...)
+	if err := w.file.Truncate(int64(end)); err != nil {
+		return err
+	}
+	if _, err := w.file.WriteAt(w.codec.head, 0); err != nil { // whole again where it was cut
+		return err
+	}
+	_, err := w.file.Seek(0, io.SeekEnd)
+	return err
+}
+
+// admit checks a sample and remembers its key.
+func (w *Writer) admit(s *Sample) error {
+	if _, dup := w.seen[s.Arch]; dup {
+		return fmt.Errorf("%s is in the store already", s.Arch)
+	}
+	if err := s.check(w.space); err != nil {
+		return err
+	}
+	w.seen[s.Arch] = struct{}{}
+	return nil
+}
+
+// Append adds samples in order. Either all are accepted or, when one is
+// faulty or in the store already, none.
+func (w *Writer) Append(batch []Sample) error {
+	if w.err != nil {
+		return w.err
+	}
+	for i := range batch {
+		if err := w.admit(&batch[i]); err != nil {
+			for _, s := range batch[:i] {
+				delete(w.seen, s.Arch)
+			}
+			return fmt.Errorf("samples: append to %s: sample %d: %w", w.path, i, err)
+		}
+	}
+	w.wait = append(w.wait, batch...)
+	for len(w.wait) >= w.info.BatchRows {
+		if err := w.flush(w.info.BatchRows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush writes the first n waiting rows as one batch.
+func (w *Writer) flush(n int) error {
+	frame, err := w.codec.batch(w.wait[:n])
+	if err == nil {
+		_, err = w.file.Write(frame)
+	}
+	if err != nil {
+		w.err = fmt.Errorf("samples: write %s: %w", w.path, err)
+		return w.err
+	}
+	w.wait = append(w.wait[:0], w.wait[n:]...)
+	return nil
+}
+
+// Has says whether the store holds an Arch key.
+func (w *Writer) Has(key string) bool {
+	_, ok := w.seen[key]
+	return ok
+}
+
+// Rows is the number of samples, those in memory included.
+func (w *Writer) Rows() int { return len(w.seen) }
+
+// Info is what the store belongs to.
+func (w *Writer) Info() Info { return w.info }
+
+// Close writes the rows that wait and the end mark, and syncs the file.
+func (w *Writer) Close() error {
+	if w.err == nil && len(w.wait) > 0 {
+		w.flush(len(w.wait)) // its error is kept in w.err
+	}
+	err := w.err
+	if err == nil {
+		_, err = w.file.Write([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
+	}
+	if err == nil {
+		err = w.file.Sync()
+	}
+	err = errors.Join(err, w.file.Close())
+	if err != nil && w.err == nil {
+		err = fmt.Errorf("samples: close %s: %w", w.path, err)
+	}
+	w.err = errors.Join(w.err, fs.ErrClosed)
+	return err
+}

@@ -1,0 +1,191 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"hanas/latency"
+	"hanas/onnx/ort"
+	"hanas/pipeline"
+	"hanas/report"
+	"hanas/space"
+)
+
+// artifacts is what the report is drawn from.
+type artifacts struct {
+	data       dataRecord
+	training   trainingRecord
+	predictor  predictorRecord
+	latency    lutRecord
+	front      frontRecord
+	search     searchRecord
+	validation validationRecord
+	table      *latency.Table
+	estimator  *latency.Estimator
+}
+
+func readArtifacts(p *pipeline.Pass) (*artifacts, error) {
+	var a artifacts
+	for name, v := range map[string]any{dataFile: &a.data, trainingFile: &a.training, predictorJSON: &a.predictor, latencyJSON: &a.latency,
+		frontFile: &a.front, searchFile: &a.search, validationFile: &a.validation} {
+		if err := readJSON(p.Input(name), v); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if a.table, err = latency.ReadTable(p.Input(lutFile)); err != nil {
+		return nil, err
+	}
+	a.estimator, err = latency.ReadEstimator(p.Input(estimatorFile), a.table)
+	return &a, err
+}
+
+// runReport draws the page and its tables.
+func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
+	a, err := readArtifacts(p)
+	if err != nil {
+		return err
+	}
+	d := e.reportRun(a)
+	for _, pt := range a.front.Points {
+		d.Front = append(d.Front, e.reportPoint(pt, a))
+	}
+	for _, pt := range a.search.RandomSet {
+		d.Random = append(d.Random, e.reportPoint(pt, a))
+	}
+	d.Progress = hypervolumes(a.search)
+	for i, m := range a.validation.Models {
+		w, err := e.reportWinner(i, m, a)
+		if err != nil {
+			return err
+		}
+		d.Winners = append(d.Winners, w)
+	}
+	pr := a.predictor
+	d.Predictor = report.PredictorFit{Tau: pr.Tau, Rho: pr.Rho, RMSEpp: pr.RMSEpp, BiasPP: pr.BiasPP, NTrain: pr.NTrain, NTest: pr.NTest}
+	for i := range pr.Got {
+		d.Accuracy = append(d.Accuracy, report.Pair{Predicted: pr.Got[i], Measured: pr.Want[i], Label: pr.Arch[i]})
+	}
+	for _, n := range a.latency.Nets {
+		d.Latency = append(d.Latency, report.Pair{Predicted: n.Predicted, Measured: n.Measured, Label: n.Arch})
+	}
+	for _, s := range a.training.Curve {
+		d.Training = append(d.Training, report.Step{Step: s.Step, Largest: s.Largest, Others: s.Others, Accuracy: s.Accuracy})
+	}
+	d.Table = e.tableSummary(a)
+	d.Notes = e.notes(a)
+	p.Summary(fmt.Sprintf("%d points, %d models", len(d.Front), len(d.Winners)))
+	return report.Write(filepath.Dir(p.Output(reportHTML)), d)
+}
+
+func (e *Env) reportRun(a *artifacts) *report.Data {
+	title := e.Config.Report.Title
+	if title == "" {
+		title = e.Config.Name
+	}
+	m := ort.ThisMachine()
+	return &report.Data{Title: title, Run: report.Run{
+		Preset: e.Config.Name, Command: "hanas run " + e.Config.Name, Seed: e.Config.Seed,
+		Space: e.Space.Name, SpaceLog10: e.Space.Log10Size(), Dataset: a.data.Info.Kind,
+		Images: [3]int{a.data.Train, a.data.Val, a.data.Test}, Classes: len(a.data.Info.Classes), ImageSize: a.data.Info.Size,
+		Device: a.table.Device, Machine: fmt.Sprintf("%s, %d cores", m.CPU, m.Cores), Runtime: a.table.Runtime + " " + a.table.Version, Threads: a.table.Threads,
+	}}
+}
+
+// reportPoint is a front point; where it was exported, with its scored accuracy.
+func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
+	out := report.Point{Arch: pt.Arch, Accuracy: report.Figure{Value: pt.Accuracy, From: report.Predicted, Std: pt.Std},
+		Latency: report.Fig(pt.LatencyMS, report.Predicted), Memory: report.Fig(float64(pt.MemoryBytes), report.Modelled)}
+	if i := slices.IndexFunc(a.validation.Models, func(m checkedModel) bool { return m.Arch == pt.Arch }); i >= 0 {
+		out.Measured = report.Fig(a.validation.Models[i].Top1Scored, report.Measured)
+	}
+	if arch, err := e.Space.Parse(pt.Arch); err == nil {
+		for _, l := range e.Space.Layers(arch) {
+			if l.WBits > 0 {
+				out.WBits, out.ABits = append(out.WBits, l.WBits), append(out.ABits, l.ABits)
+			}
+		}
+	}
+	return out
+}
+
+func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, error) {
+	scored := m.Top1Scored
+	w := report.Winner{Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch,
+		Top1Val: report.Fig(m.Top1Again, report.Measured), Top1Test: report.Fig(m.Top1, report.Measured), Top5Test: report.Fig(m.Top5, report.Measured),
+		TestN: m.Images, Scored: &scored,
+		LatencyPredicted: report.Fig(m.LatencyMS.Predicted, report.Predicted),
+		LatencyMeasured:  report.Figure{Value: m.LatencyMS.Measured, From: report.Measured, Std: m.LatencyMS.Std},
+		FileBytes:        m.FileBytes, WeightBytes: m.WeightBytes, PeakActivationBytes: m.PeakBytes, Params: m.Params, MACs: m.MACs}
+	arch, err := e.Space.Parse(m.Arch)
+	if err != nil {
+		return w, fmt.Errorf("stages: report: %w", err)
+	}
+	for _, l := range e.Space.Layers(arch) {
+		row, _ := a.table.Row(l.Key())
+		block := ""
+		if l.Stage >= 0 {
+			block = fmt.Sprintf("s%d.b%d", l.Stage, l.Block)
+		}
+		w.Layers = append(w.Layers, report.Layer{Name: l.Name, Kind: string(l.Kind), Block: block, In: l.In, Out: l.Out, Size: l.OutSize,
+			Kernel: l.Kernel, Stride: l.Stride, WBits: l.WBits, ABits: l.ABits, LatencyMS: row.MeanMs})
+	}
+	return w, nil
+}
+
+// hypervolumes puts both searches on one scale of evaluations.
+func hypervolumes(s searchRecord) []report.Progress {
+	var out []report.Progress
+	k := 0
+	for _, step := range s.Search {
+		for k+1 < len(s.Random) && s.Random[k+1].Evaluations <= step.Evaluations {
+			k++
+		}
+		pr := report.Progress{Evaluations: step.Evaluations, Search: step.Hypervolume}
+		if len(s.Random) > 0 {
+			pr.Random = s.Random[k].Hypervolume
+		}
+		out = append(out, pr)
+	}
+	return out
+}
+
+func (e *Env) tableSummary(a *artifacts) report.TableSummary {
+	t := report.TableSummary{Device: a.table.Device, Source: "profiled through " + a.table.Runtime, Rows: a.table.Len(),
+		ErrorPC: 100 * a.latency.Report.Corrected.MAPE, Checked: a.latency.Report.N}
+	times := map[string][]float64{}
+	for _, l := range e.Space.DistinctLayers() {
+		if row, ok := a.table.Row(l.Key()); ok {
+			times[string(l.Kind)] = append(times[string(l.Kind)], row.MeanMs)
+		}
+	}
+	for _, kind := range []space.Kind{space.Conv, space.Pointwise, space.Depthwise, space.SE, space.Add, space.Pool, space.Linear} {
+		v := times[string(kind)]
+		if len(v) == 0 {
+			continue
+		}
+		slices.Sort(v)
+		row := report.RowKind{Kind: string(kind), MinMS: v[0], MedianMS: v[len(v)/2], MaxMS: v[len(v)-1]}
+		switch a.table.Provenance {
+		case latency.MeasuredHere:
+			row.Measured = len(v)
+		case latency.Imported:
+			row.Imported = len(v)
+		default:
+			row.Modelled = len(v)
+		}
+		t.Kinds = append(t.Kinds, row)
+	}
+	return t
+}
+
+func (e *Env) notes(a *artifacts) []string {
+	notes := []string{"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
+		"Memory is modelled: weights at their bits, scales and biases, and the largest sum of live activations at their bits."}
+	if a.data.Info.Kind == "glyphs" {
+		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
+	}
+	return notes
+}

@@ -1,0 +1,254 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"hanas/latency"
+	"hanas/pipeline"
+	"hanas/predictor"
+	"hanas/search"
+	"hanas/search/nsga2"
+	"hanas/space"
+)
+
+// searchRecord is search.json: how both searches went.
+type searchRecord struct {
+	Seconds   float64       `json:"seconds"`
+	Reference []float64     `json:"reference"` // of the hypervolumes: error, ms, bytes
+	Search    []search.Step `json:"search"`
+	Random    []search.Step `json:"random"`
+	RandomSet []frontPoint  `json:"random_front"`
+}
+
+// objectives of the search, all minimised.
+var objectives = []string{"error", "latency_ms", "memory_bytes"}
+
+// judgeArch is the three surrogates of an Arch.
+type judgeArch struct {
+	env        *Env
+	predictor  *predictor.Predictor
+	ms         func([]space.Layer) float64
+	provenance map[string]string
+}
+
+// points scores a batch; limits become violations relative to their size.
+func (j *judgeArch) points(ctx context.Context, archs []space.Arch) ([]search.Point, error) {
+	mean, std, err := j.predictor.Predict(ctx, archs)
+	if err != nil {
+		return nil, err
+	}
+	c := j.env.Config.Search
+	out := make([]search.Point, len(archs))
+	var layers []space.Layer
+	for i, a := range archs {
+		layers = j.env.Space.AppendLayers(layers[:0], a)
+		ms, bytes := j.ms(layers), float64(memory(layers))
+		out[i].Objectives = []float64{1 - (mean[i] - c.Confidence*std[i]), ms, bytes}
+		if c.LatencyMS > 0 {
+			out[i].Violation += max(0, ms/c.LatencyMS-1)
+		}
+		if c.MemoryMB > 0 {
+			out[i].Violation += max(0, bytes/(c.MemoryMB*1e6)-1)
+		}
+	}
+	return out, nil
+}
+
+func (j *judgeArch) front(ctx context.Context, f search.Front[space.Arch]) ([]frontPoint, error) {
+	var out []frontPoint
+	var archs []space.Arch
+	for _, c := range f.Points {
+		archs = append(archs, c.Genome)
+	}
+	mean, std, err := j.predictor.Predict(ctx, archs)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range f.Points {
+		out = append(out, frontPoint{Arch: j.env.Space.Key(c.Genome), Accuracy: mean[i], Std: std[i], LatencyMS: c.Objectives[1], MemoryBytes: int64(c.Objectives[2]), Provenance: j.provenance})
+	}
+	slices.SortFunc(out, func(a, b frontPoint) int {
+		switch {
+		case a.LatencyMS < b.LatencyMS || a.LatencyMS == b.LatencyMS && a.Arch < b.Arch:
+			return -1
+		case a.LatencyMS == b.LatencyMS && a.Arch == b.Arch:
+			return 0
+		}
+		return 1
+	})
+	return out, nil
+}
+
+// runSearch runs NSGA-II and, with the same number of evaluations, random
+// search.
+func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
+	j, err := e.newJudge(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer j.predictor.Close()
+	problem, err := e.problem(j)
+	if err != nil {
+		return err
+	}
+	reference, err := e.reference(ctx, problem)
+	if err != nil {
+		return err
+	}
+	c := e.Config.Search
+	progress := func(s search.Step, _ search.Front[space.Arch]) {
+		p.Progress(int64(s.Evaluations), int64(c.Evaluations), "evaluations")
+	}
+	found, err := nsga2.Run(ctx, problem, nsga2.Settings{Population: c.Population, Evaluations: c.Evaluations, CrossoverProb: c.Crossover, MutationProb: c.Mutation, Seed: e.Config.Seed, Reference: reference}, progress)
+	if err != nil {
+		return err
+	}
+	if err := found.Front.Err(); err != nil {
+		return err
+	}
+	blind, err := search.Random(ctx, problem, search.RandomSettings{Evaluations: found.Archive.Len(), Seed: e.Config.Seed, Reference: reference}, nil)
+	if err != nil {
+		return err
+	}
+	points, err := j.front(ctx, found.Front)
+	if err != nil {
+		return err
+	}
+	rec := searchRecord{Reference: reference, Search: found.Steps, Random: blind.Steps}
+	if rec.RandomSet, err = j.front(ctx, blind.Front); err != nil {
+		return err
+	}
+	front := frontRecord{Objectives: objectives, Reference: reference, Evaluations: found.Archive.Len(), Points: points,
+		Hypervolume: found.Front.Hypervolume(reference), RandomHypervolume: blind.Front.Hypervolume(reference)}
+	p.Summary(fmt.Sprintf("%d points after %d evaluations; hypervolume %.4g, random search %.4g", len(points), front.Evaluations, front.Hypervolume, front.RandomHypervolume))
+	if err := writeJSON(p.Output(searchFile), rec); err != nil {
+		return err
+	}
+	return writeJSON(p.Output(frontFile), front)
+}
+
+func (e *Env) newJudge(ctx context.Context, p *pipeline.Pass) (*judgeArch, error) {
+	engine, err := e.scoring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	table, err := latency.ReadTable(p.Input(lutFile))
+	if err != nil {
+		return nil, err
+	}
+	est, err := latency.ReadEstimator(p.Input(estimatorFile), table)
+	if err != nil {
+		return nil, err
+	}
+	ms, err := est.Index(e.Space)
+	if err != nil {
+		return nil, err
+	}
+	_, from, err := est.Estimate(e.Space.Layers(e.Space.Largest()))
+	if err != nil {
+		return nil, err
+	}
+	pr, err := predictor.Load(p.Input(predictorFile), engine, e.Space)
+	if err != nil {
+		return nil, err
+	}
+	return &judgeArch{e, pr, ms, map[string]string{"accuracy": "predicted", "latency_ms": from, "memory_bytes": "modelled: weights at their bits and peak activations"}}, nil
+}
+
+// problem is the space with the device's legal bits only: others cannot be
+// drawn, so no limit needs to refuse them.
+func (e *Env) problem(j *judgeArch) (*search.Problem[space.Arch], error) {
+	sp := e.Space
+	legal := func(a space.Arch) space.Arch { return a }
+	if bits := e.Config.Search.Bits; len(bits) > 0 {
+		w, a, err := legalChoices(sp, bits)
+		if err != nil {
+			return nil, err
+		}
+		legal = func(arch space.Arch) space.Arch { return restrict(sp, arch, w, a) }
+	}
+	genes := float64(sp.GeneCount())
+	return &search.Problem[space.Arch]{
+		Objectives: objectives,
+		Seeds:      []space.Arch{legal(sp.Smallest()), legal(sp.Largest())},
+		Random:     func(rng *rand.Rand) space.Arch { return legal(sp.Random(rng)) },
+		Mutate: func(rng *rand.Rand, a space.Arch, prob float64) space.Arch {
+			if prob == 0 {
+				prob = 1 / genes
+			}
+			return legal(sp.Mutate(a, prob, rng))
+		},
+		Crossover: func(rng *rand.Rand, a, b space.Arch) space.Arch { return legal(sp.Crossover(a, b, rng)) },
+		Evaluate:  j.points,
+	}, nil
+}
+
+// legalChoices are the choice indices of bits that a device runs.
+func legalChoices(sp *space.Space, bits []int) (w, a []byte, err error) {
+	for i, b := range sp.WBits {
+		if slices.Contains(bits, b) {
+			w = append(w, byte(i))
+		}
+	}
+	for i, b := range sp.ABits {
+		if slices.Contains(bits, b) {
+			a = append(a, byte(i))
+		}
+	}
+	if len(w) == 0 || len(a) == 0 {
+		return nil, nil, fmt.Errorf("stages: search.bits: %v leaves space %s (weights %v, activations %v) without a choice", bits, sp.Name, sp.WBits, sp.ABits)
+	}
+	return w, a, nil
+}
+
+// restrict moves each bit choice that is not legal to the nearest legal one.
+func restrict(sp *space.Space, a space.Arch, w, act []byte) space.Arch {
+	genes := slices.Clone(a.Genes())
+	for i, slot := range sp.Slots() {
+		legal := w
+		switch slot.Kind {
+		case space.SlotWBits:
+		case space.SlotABits:
+			legal = act
+		default:
+			continue
+		}
+		best := legal[0]
+		for _, l := range legal {
+			if d, b := int(l)-int(genes[i]), int(best)-int(genes[i]); d*d < b*b {
+				best = l
+			}
+		}
+		genes[i] = best
+	}
+	out, err := sp.New(genes)
+	if err != nil { // the genes are of this space
+		panic("stages: " + err.Error())
+	}
+	return out
+}
+
+// reference is the corner that hypervolumes are measured from: the worst of
+// 1,000 random sub-networks and the two ends, the same for every search of a
+// space.
+func (e *Env) reference(ctx context.Context, p *search.Problem[space.Arch]) ([]float64, error) {
+	rng := search.NewRand(0)
+	archs := slices.Clone(p.Seeds)
+	for range 1000 {
+		archs = append(archs, p.Random(rng))
+	}
+	pts, err := p.Evaluate(ctx, archs)
+	if err != nil {
+		return nil, err
+	}
+	ref := slices.Clone(pts[0].Objectives)
+	for _, pt := range pts {
+		for m, v := range pt.Objectives {
+			ref[m] = max(ref[m], v)
+		}
+	}
+	return ref, nil
+}

@@ -1,0 +1,64 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+
+	"hanas/pipeline"
+	"hanas/supernet"
+)
+
+// trainingRecord is training.json.
+type trainingRecord struct {
+	Steps     int              `json:"steps"`
+	Params    int              `json:"params"`
+	PerSecond float64          `json:"images_per_second"` // images x sub-networks, mean over steps
+	Curve     []supernet.Point `json:"curve"`             // at most 200 points, evenly spaced
+}
+
+// runSupernet trains the shared weights, from the checkpoint if there is one.
+func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
+	im, err := e.split(ctx, "train")
+	if err != nil {
+		return err
+	}
+	set, err := e.data(ctx)
+	if err != nil {
+		return err
+	}
+	backend, err := e.training(ctx)
+	if err != nil {
+		return err
+	}
+	net, err := supernet.New(e.Space, e.Config.Seed)
+	if err != nil {
+		return err
+	}
+	c := e.Config.Supernet
+	settings := supernet.TrainSettings{Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
+		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, NoDistill: c.NoDistill,
+		CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: set.Info.Augment}
+	rec := trainingRecord{Params: net.Count()}
+	sum := 0.0
+	t := &supernet.Trainer{Net: net, Backend: backend, Images: im, Info: preprocessing(set.Info), Set: settings, Checkpoint: p.Work("checkpoint.safetensors")}
+	t.OnStep = func(s supernet.Point) {
+		rec.Steps = s.Steps
+		sum += s.PerSec
+		if every := max(1, s.Steps/200); s.Step%every == 0 || s.Step == s.Steps {
+			rec.Curve = append(rec.Curve, s)
+		}
+		if s.Step%max(1, s.Steps/20) == 0 {
+			p.Log("step %d of %d: loss %.3f largest, %.3f others, batch accuracy %.1f %%, %.0f images/s", s.Step, s.Steps, s.Largest, s.Others, 100*s.Accuracy, s.PerSec)
+		}
+		p.Progress(int64(s.Step), int64(s.Steps), "steps")
+	}
+	if err := t.Run(ctx); err != nil {
+		return err
+	}
+	rec.PerSecond = sum / float64(max(1, rec.Steps))
+	if err := supernet.WriteTensors(p.Output(supernetFile), net.Tensors()); err != nil {
+		return err
+	}
+	p.Summary(fmt.Sprintf("%d steps, %d shared weights, %.0f images x sub-networks a second", rec.Steps, rec.Params, rec.PerSecond))
+	return writeJSON(p.Output(trainingFile), rec)
+}

@@ -1,0 +1,128 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hanas/eval"
+	"hanas/onnx"
+	"hanas/pipeline"
+	"hanas/space"
+)
+
+// latencyRecord is predicted beside measured, in milliseconds.
+type latencyRecord struct {
+	Predicted float64 `json:"predicted"`
+	Measured  float64 `json:"measured"` // median of single runs at batch 1, one thread
+	Std       float64 `json:"std"`
+	P95       float64 `json:"p95"`
+	Count     int     `json:"count"`
+}
+
+// checkedModel is a model of validation.json.
+type checkedModel struct {
+	File        string        `json:"file"`
+	Picks       []string      `json:"picks"`
+	Arch        string        `json:"arch"`
+	Top1        float64       `json:"top1"` // test images
+	Top5        float64       `json:"top5"`
+	Images      int           `json:"n"`
+	Lo          float64       `json:"top1_lo"` // 95 % interval
+	Hi          float64       `json:"top1_hi"`
+	Top1Scored  float64       `json:"top1_scored"`   // held-out images, when exported
+	Top1Again   float64       `json:"top1_rescored"` // the file from disk on the same images
+	Equal       bool          `json:"scored_equal"`
+	Accuracy    float64       `json:"top1_predicted"`
+	LatencyMS   latencyRecord `json:"latency_ms"`
+	FileBytes   int64         `json:"file_bytes"`
+	WeightBytes int64         `json:"weight_bytes"`
+	PeakBytes   int64         `json:"peak_activation_bytes"`
+	Params      int64         `json:"params"`
+	MACs        int64         `json:"macs"`
+}
+
+// validationRecord is validation.json.
+type validationRecord struct {
+	Models []checkedModel `json:"models"`
+}
+
+// runValidate runs each exported file from disk.
+func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
+	var manifest manifestRecord
+	folder := p.Input(modelsFolder)
+	if err := readJSON(filepath.Join(folder, "manifest.json"), &manifest); err != nil {
+		return err
+	}
+	engine, err := e.scoring(ctx)
+	if err != nil {
+		return err
+	}
+	val, err := e.scorer(ctx, "val", e.Config.Evaluate.Images)
+	if err != nil {
+		return err
+	}
+	test, err := e.scorer(ctx, "test", e.Config.Validation.Images)
+	if err != nil {
+		return err
+	}
+	var rec validationRecord
+	for i, m := range manifest.Models {
+		c, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
+		if err != nil {
+			return fmt.Errorf("stages: validate %s: %w", m.File, err)
+		}
+		rec.Models = append(rec.Models, c)
+		p.Progress(int64(i+1), int64(len(manifest.Models)), "models")
+		p.Log("%s: top-1 %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", m.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
+	}
+	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
+	return writeJSON(p.Output(validationFile), rec)
+}
+
+func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, error) {
+	c := checkedModel{File: m.File, Picks: m.Picks, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
+	info, err := os.Stat(path)
+	if err != nil {
+		return c, err
+	}
+	model, err := onnx.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	r, err := engine(model)
+	if err != nil {
+		return c, err
+	}
+	defer r.Close()
+	again, err := images[0].Run(ctx, r)
+	if err != nil {
+		return c, err
+	}
+	res, err := images[1].Run(ctx, r)
+	if err != nil {
+		return c, err
+	}
+	c.Top1, c.Top5, c.Images, c.Top1Again = res.Top1, res.Top5, res.N, again.Top1
+	c.Lo, c.Hi = eval.Wilson(res.Correct1, res.N)
+	if c.Equal = again.Top1 == m.Top1; !c.Equal {
+		return c, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
+	}
+	arch, err := e.Space.Parse(m.Arch)
+	if err != nil {
+		return c, err
+	}
+	layers := e.Space.Layers(arch)
+	cost := space.Cost(layers)
+	c.FileBytes, c.WeightBytes, c.PeakBytes, c.Params, c.MACs = info.Size(), cost.WeightBytes, cost.PeakActivationBytes, cost.Params, cost.MACs
+	t, err := eval.Latency(ctx, r, []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}, eval.TimingSettings{Reps: max(30, e.Config.Validation.Runs)})
+	if err != nil {
+		return c, err
+	}
+	c.LatencyMS = latencyRecord{Predicted: m.Predicted.LatencyMS, Measured: ms(t.Median), Std: ms(t.Std), P95: ms(t.P95), Count: t.Count}
+	return c, nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
