@@ -93,10 +93,8 @@ type Predictor struct {
 	Decay   float64 `json:"decay"`   // decoupled weight decay
 }
 
-// Lut says where latencies come from: a file, or this machine.
+// Lut says how this machine is measured.
 type Lut struct {
-	Import     string  `json:"import"`      // table of another device; empty = measure this machine
-	Format     string  `json:"format"`      // of that file; empty = told by its content
 	Device     string  `json:"device"`      // name for this machine; empty = its processor's
 	Threads    int     `json:"threads"`     // of the runtime
 	Repeats    int     `json:"repeats"`     // timed runs a layer, in random order over several rounds
@@ -128,10 +126,8 @@ type Export struct {
 
 // Validation says how exported files are tested.
 type Validation struct {
-	Images  int `json:"images"`  // test images; 0 = all
-	Batch   int `json:"batch"`   // images a session run
-	Threads int `json:"threads"` // of the runtime while latency is measured
-	Runs    int `json:"runs"`    // timed runs a file
+	Images int `json:"images"` // test images; 0 = all
+	Runs   int `json:"runs"`   // timed runs a file, on one thread
 }
 
 // Report says what the page is called.

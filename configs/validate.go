@@ -64,8 +64,6 @@ func (c *Config) Validate() []Fault {
 	c.Search.check(k)
 	c.Export.check(k)
 	k.least("validate.images", c.Validation.Images, 0)
-	k.least("validate.batch", c.Validation.Batch, 0)
-	k.least("validate.threads", c.Validation.Threads, 0)
 	k.least("validate.runs", c.Validation.Runs, 0)
 	return k.faults
 }

@@ -1,10 +1,7 @@
 package export
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -17,215 +14,254 @@ const (
 	Output = "logits" // float [N, classes]
 )
 
-// Settings say how a network is written; the zero value is the quantised file.
+// Profile is the form in which a network is written. All profiles have the
+// same rounded weights.
+type Profile string
+
+// The profiles.
+const (
+	// Quantised is the file to ship: activations are quantised and weights
+	// packed at their own bits. The opset is the lowest that has the types: 25
+	// for 2 bits, 21 for 4, else 13.
+	Quantised Profile = ""
+	// Compat has the same numbers in an opset-13 file for older runtimes:
+	// weights of 2 and 4 bits take 8 bits each.
+	Compat Profile = "compat"
+	// Float leaves activations alone: what quantising them costs is the
+	// difference.
+	Float Profile = "float"
+)
+
+// Settings say how a network is written; the zero value is the file to ship.
 type Settings struct {
-	// Float writes the same rounded weights for float kernels and leaves
-	// activations alone: what quantised activations cost is the difference.
-	Float bool
+	Profile Profile
+	// AllInteger writes the stem for integer kernels too, for devices that
+	// have nothing else. On a CPU they are slower than float ones on the
+	// three channels of an image: 0.4 against 0.2 ms at 224x224, a tenth of
+	// the whole network at 32x32. The numbers are the same but for codes on
+	// the border of two.
+	AllInteger bool
 }
 
-// Build writes n. Weights are packed INT2/INT4/INT8/INT16 initialisers. A
-// layer whose input and weights have at most 8 bits is written so that ONNX
-// Runtime runs it on integer kernels; one with 16 bits on either side computes
-// in float. The opset is the lowest that carries the types (13, 21 or 25).
+// Build writes n. The same network gives the same model. A layer whose weights
+// have at most 8 bits, and whose input and output tensors too, is written so
+// that ONNX Runtime runs it on integer kernels; any other computes in float.
 func Build(n *Network, s Settings) (*onnx.Model, error) {
 	if len(n.Units) == 0 {
-		return nil, fmt.Errorf("export: network %s has no layers", n.Arch)
+		return nil, fmt.Errorf("export: network %q has no layers", n.Arch)
 	}
-	w := &writer{b: onnx.NewBuilder("network"), n: n, set: s, opset: 13}
+	if s.Profile != Quantised && s.Profile != Compat && s.Profile != Float {
+		return nil, fmt.Errorf("export: unknown profile %q (known: the empty one, %q, %q)", s.Profile, Compat, Float)
+	}
+	w := newWriter("network", n.Units, s)
+	w.readerBits = 16
 	first := n.Units[0].Layer
-	w.x = w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize)
+	w.x.value = w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize)
 	for i := range n.Units {
 		if err := w.unit(i); err != nil {
 			return nil, fmt.Errorf("export: %s: layer %s: %w", n.Arch, n.Units[i].Layer.Name, err)
 		}
 	}
-	w.b.Output(w.b.Name(w.x, Output))
-	w.b.Opset("", w.opset)
-	w.metadata()
-	m, err := w.b.Build()
+	w.b.Output(w.b.Name(w.float(), Output))
+	w.metadata(n)
+	m, err := w.build()
 	if err != nil {
 		return nil, fmt.Errorf("export: %s: %w", n.Arch, err)
 	}
 	return m, nil
 }
 
-// writer writes one unit after another; x is the float (or dequantised) value
-// that travels.
+// writer writes one unit after another.
 type writer struct {
-	b     *onnx.Builder
-	n     *Network
-	set   Settings
-	x     onnx.Value
-	block onnx.Value
-	scale float32 // of x's codes, when x was just dequantised
-	opset int
+	b          *onnx.Builder
+	units      []Unit
+	set        Settings
+	opset      int
+	readerBits int    // of who reads the last unit's output
+	x          tensor // the value that travels
+	block      tensor // the value at the start of the block, for its add
 }
 
-// integer says whether a layer runs on integer kernels.
-func (w *writer) integer(l space.Layer) bool { return !w.set.Float && l.ABits < 16 && l.WBits <= 8 }
+func newWriter(name string, units []Unit, s Settings) *writer {
+	return &writer{b: onnx.NewBuilder(name), units: units, set: s, opset: 13}
+}
 
+func (w *writer) build() (*onnx.Model, error) {
+	w.b.Opset("", w.opset)
+	return w.b.Build()
+}
+
+// unit writes unit i: its input's quantisation, then the operator.
 func (w *writer) unit(i int) error {
-	u := &w.n.Units[i]
+	u := &w.units[i]
 	l := u.Layer
 	w.b.Prefix(l.Name)
-	if l.Kind != space.Add && l.Kind != space.SE {
+	if l.Kind != space.Add && l.Kind != space.SE { // those read what is there
 		w.quantise(l.Name+".in", u.In, l.ABits)
 	}
-	if w.n.startsBlock(i) {
+	if startsBlock(w.units, i) {
+		if w.x.codes.IsZero() {
+			w.float() // the activation is written once for both readers
+		}
 		w.block = w.x
 	}
-	switch l.Kind {
+	return w.operator(i)
+}
+
+// operator writes unit i on the value that travels.
+func (w *writer) operator(i int) error {
+	u := &w.units[i]
+	switch u.Layer.Kind {
 	case space.Conv, space.Pointwise, space.Depthwise:
-		if err := w.conv(u, w.saturates(i)); err != nil {
-			return err
-		}
-		if next := i + 1; next < len(w.n.Units) && w.n.Units[next].Layer.Kind == space.Add && l.ABits < 16 && w.n.Units[next].Layer.ABits < 16 {
-			w.quantise(l.Name+".out", u.Out, 8) // codes for the integer add
-		}
-	case space.Add:
-		w.x = w.b.Op("Add", []onnx.Value{w.x, w.block})
+		return w.conv(i)
+	case space.Linear:
+		return w.linear(i)
 	case space.SE:
 		return w.gate(u)
+	case space.Add:
+		w.x = tensor{value: w.b.Op("Add", []onnx.Value{w.float(), w.blockFloat()})}
 	case space.Pool:
-		w.x = w.b.Op("Flatten", []onnx.Value{w.b.Op("GlobalAveragePool", []onnx.Value{w.x})})
-	case space.Linear:
-		weight, bias, err := w.weights(u, []int{l.Out, l.In})
-		if err != nil {
-			return err
-		}
-		w.x = w.b.Op("Gemm", []onnx.Value{w.x, weight, bias}, onnx.Int("transB", 1))
+		w.pool()
 	default:
-		return fmt.Errorf("unknown kind %q", l.Kind)
+		return fmt.Errorf("unknown kind %q", u.Layer.Kind)
 	}
 	return nil
 }
 
-// quantise passes x through a range at bits.
-func (w *writer) quantise(name string, r quant.Range, bits int) {
-	if w.set.Float || bits == 16 {
-		return
+// integer says whether unit i runs on integer kernels. ONNX Runtime has them
+// for a convolution only between codes, so one whose reader wants floats
+// computes in float, as does one with a hard-swish behind it and the stem.
+func (w *writer) integer(i int) bool {
+	l := w.units[i].Layer
+	switch {
+	case w.set.Profile == Float || l.ABits > 8 || l.WBits > 8:
+		return false
+	case l.Kind == space.Linear: // QGemm gives floats
+		return true
+	case l.Act != "" && l.Act != "relu" && l.Act != "relu6":
+		return false
+	case l.Kind == space.Conv && l.In <= 4 && !w.set.AllInteger:
+		return false
+	case i+1 == len(w.units):
+		return w.readerBits <= 8
 	}
-	q, g := quant.EmitQuantize(w.b, name, w.x, r, bits)
-	w.x, w.scale = quant.EmitDequantize(w.b, name, q, g), g.Scale
-}
-
-// saturates says whether the quantiser behind layer i does the work of its
-// ReLU: codes below that of 0 do not exist, those above the range are cut. The
-// ReLU must then be left out, or the convolution would not fuse with codes of
-// fewer than 8 bits.
-func (w *writer) saturates(i int) bool {
-	if w.set.Float || i+1 >= len(w.n.Units) {
+	next := w.units[i+1].Layer
+	if next.Kind == space.Add && w.block.codes.IsZero() {
 		return false
 	}
-	next := w.n.Units[i+1]
-	if next.Layer.Kind == space.Add || next.Layer.Kind == space.SE || next.Layer.ABits == 16 || next.In.Lo < 0 {
-		return false
-	}
-	act := w.n.Units[i].Layer.Act
-	return act == "relu" || act == "relu6" && next.In.Hi <= 6
+	return next.ABits <= 8
 }
 
-func (w *writer) conv(u *Unit, saturated bool) error {
+func (w *writer) conv(i int) error {
+	u := &w.units[i]
 	l := u.Layer
-	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel})
+	if _, ok := activations[l.Act]; !ok && l.Act != "" {
+		return fmt.Errorf("unknown activation %q", l.Act)
+	}
+	integer := w.integer(i)
+	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel}, integer)
 	if err != nil {
 		return err
 	}
-	p := l.Kernel / 2
-	w.x = w.b.Op("Conv", []onnx.Value{w.x, weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
-		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
-	if saturated {
-		return nil
+	x := w.floatOnly
+	if integer {
+		x = w.float
 	}
-	switch l.Act {
-	case "":
-	case "relu":
-		w.x = w.b.Op("Relu", []onnx.Value{w.x})
-	case "relu6":
-		w.x = w.b.Op("Clip", []onnx.Value{w.x, w.b.ConstFloat("zero", 0), w.b.ConstFloat("six", 6)})
-	case "hswish": // written out: HardSwish itself needs opset 14
-		h := w.b.Op("HardSigmoid", []onnx.Value{w.x}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))
-		w.x = w.b.Op("Mul", []onnx.Value{w.x, h})
-	default:
-		return fmt.Errorf("unknown activation %q", l.Act)
+	p := l.Kernel / 2
+	y := w.b.Op("Conv", []onnx.Value{x(), weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
+		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
+	w.x = tensor{value: y, act: l.Act}
+	if integer && i+1 < len(w.units) {
+		if next := w.units[i+1].Layer.Kind; next == space.Add || next == space.SE { // they do not quantise for themselves
+			w.quantise(l.Name+".out", u.Out, 8)
+		}
 	}
 	return nil
 }
 
+func (w *writer) linear(i int) error {
+	u := &w.units[i]
+	l := u.Layer
+	weight, bias, err := w.weights(u, []int{l.Out, l.In}, w.integer(i))
+	if err != nil {
+		return err
+	}
+	if !w.x.codes.IsZero() {
+		w.x.codes = w.flat(w.x.codes)
+		w.x.value = onnx.Value{}
+	}
+	w.x = tensor{value: w.b.Op("Gemm", []onnx.Value{w.flat(w.float()), weight, bias}, onnx.Int("transB", 1))}
+	return nil
+}
+
+// flat drops the axes of size 1 that a pool leaves.
+func (w *writer) flat(x onnx.Value) onnx.Value {
+	if len(x.Shape()) == 2 {
+		return x
+	}
+	return w.b.Op("Reshape", []onnx.Value{x, w.b.ConstInts("flat", 0, -1)})
+}
+
+// pool writes the global mean; a mean of codes is rounded to the same codes,
+// which is what integer kernels do.
+func (w *writer) pool() {
+	codes, grid, name := !w.x.codes.IsZero(), w.x.grid, w.x.name
+	w.x = tensor{value: w.b.Op("GlobalAveragePool", []onnx.Value{w.float()})}
+	if codes {
+		w.requantise(name, grid)
+	}
+}
+
 // weights rounds, folds and writes a unit's weights and bias.
-func (w *writer) weights(u *Unit, shape []int) (weight, bias onnx.Value, err error) {
+func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.Value, err error) {
 	l := u.Layer
 	if len(u.Weight) != onnx.Elements(shape) {
 		return weight, bias, fmt.Errorf("%d weights for shape %v", len(u.Weight), shape)
 	}
-	q := quant.Weight{Name: l.Name + ".weight", Bits: l.WBits, Shape: shape}
-	q.Codes, q.Scale = quant.Weights(u.Weight, l.Out, l.WBits)
+	if u.Gain != nil && len(u.Gain) != l.Out || u.Bias != nil && len(u.Bias) != l.Out {
+		return weight, bias, fmt.Errorf("%d gains and %d biases for %d channels", len(u.Gain), len(u.Bias), l.Out)
+	}
+	b := make([]float32, l.Out)
+	copy(b, u.Bias)
+	q := w.rounded(l.Name+".weight", u.Weight, shape, l.WBits)
 	if u.Gain != nil {
 		q.Fold(u.Gain)
 	}
-	w.opset = max(w.opset, quant.MinOpset(l.WBits))
-	b := u.Bias
-	if b == nil {
-		b = make([]float32, l.Out)
+	if integer {
+		q.Raise(b, w.x.grid.Scale)
+		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale), nil
 	}
-	if w.integer(l) {
-		q.Raise(b, w.scale)
-		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.scale), nil
-	}
-	return q.EmitFloat(w.b), w.b.Init(l.Name+".bias", onnx.From(slices.Clone(b), l.Out)), nil
+	return q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(b, l.Out)), nil
+}
+
+func (w *writer) rounded(name string, values []float32, shape []int, bits int) *quant.Weight {
+	q := quant.NewWeight(name, values, shape, bits)
+	q.Wide = w.set.Profile == Compat
+	w.opset = max(w.opset, q.MinOpset())
+	return q
 }
 
 // gate writes squeeze-excite: its two tiny convolutions compute in float on
-// weights packed at the layer's bits.
+// weights packed at the layer's bits; between codes, the gate becomes codes of
+// [0,1] so that the multiply stays in integers.
 func (w *writer) gate(u *Unit) error {
 	l := u.Layer
-	if u.SE == nil {
-		return fmt.Errorf("has no gate weights")
+	if u.SE == nil || len(u.SE.Reduce) != l.Mid*l.In || len(u.SE.Expand) != l.In*l.Mid || len(u.SE.ReduceBias) != l.Mid || len(u.SE.ExpandBias) != l.In {
+		return fmt.Errorf("its gate weights are missing or do not fit %d channels and %d between", l.In, l.Mid)
 	}
 	conv := func(name string, x onnx.Value, weight, bias []float32, in, out int) onnx.Value {
-		q := quant.Weight{Name: l.Name + "." + name, Bits: l.WBits, Shape: []int{out, in, 1, 1}}
-		q.Codes, q.Scale = quant.Weights(weight, out, l.WBits)
-		return w.b.Op("Conv", []onnx.Value{x, q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(slices.Clone(bias), out))})
+		q := w.rounded(l.Name+"."+name, weight, []int{out, in, 1, 1}, l.WBits)
+		return w.b.Op("Conv", []onnx.Value{x, q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(append([]float32{}, bias...), out))})
 	}
-	w.opset = max(w.opset, quant.MinOpset(l.WBits))
-	s := w.b.Op("GlobalAveragePool", []onnx.Value{w.x})
-	s = w.b.Op("Relu", []onnx.Value{conv("reduce", s, u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)})
+	whole := w.float()
+	codes := !w.x.codes.IsZero()
+	w.pool()
+	s := w.b.Op("Relu", []onnx.Value{conv("reduce", w.float(), u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)})
 	s = conv("expand", s, u.SE.Expand, u.SE.ExpandBias, l.Mid, l.In)
-	s = w.b.Op("HardSigmoid", []onnx.Value{s}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))
-	w.x = w.b.Op("Mul", []onnx.Value{w.x, s})
+	w.x = tensor{value: w.b.Op("HardSigmoid", []onnx.Value{s}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))}
+	if codes {
+		w.quantise(l.Name+".gate", quant.Range{Lo: 0, Hi: 1}, 8)
+	}
+	w.x = tensor{value: w.b.Op("Mul", []onnx.Value{whole, w.float()})}
 	return nil
-}
-
-// metadata says what a user of the file must know.
-func (w *writer) metadata() {
-	n := w.n
-	bits := map[string]string{}
-	for _, u := range n.Units {
-		if l := u.Layer; l.WBits > 0 {
-			bits[l.Name] = fmt.Sprintf("w%da%d", l.WBits, l.ABits)
-		}
-	}
-	js, _ := json.Marshal(bits) // keys sorted
-	for _, e := range []onnx.Entry{{Key: "hanas.arch", Value: n.Arch}, {Key: "hanas.space", Value: n.Space}, {Key: "hanas.bits", Value: string(js)},
-		{Key: "hanas.resolution", Value: fmt.Sprint(n.Resolution)}, {Key: "hanas.mean", Value: floats(n.Mean)}, {Key: "hanas.std", Value: floats(n.Std)},
-		{Key: "hanas.labels", Value: strings.Join(n.Labels, "\n")}} {
-		w.b.Meta(e.Key, e.Value)
-	}
-	var extra []string
-	for k := range n.Metadata {
-		extra = append(extra, k)
-	}
-	slices.Sort(extra)
-	for _, k := range extra {
-		w.b.Meta(k, n.Metadata[k])
-	}
-}
-
-func floats(v []float32) string {
-	parts := make([]string, len(v))
-	for i, x := range v {
-		parts[i] = fmt.Sprint(x)
-	}
-	return strings.Join(parts, " ")
 }

@@ -11,73 +11,66 @@ import (
 )
 
 // BuildLayer writes a model of one layer, to be timed at batch 1: UINT8 in and
-// out when its input has at most 8 bits, float when it has 16. Weights are
-// random; the same seed gives the same file. An add has two inputs.
+// out when its input has at most 8 bits, float when it has 16 (a classifier's
+// output is always float). Weights are random; the same seed gives the same
+// file. An add has two inputs.
 func BuildLayer(l space.Layer, seed uint64) (*onnx.Model, error) {
-	rng := rand.New(rand.NewPCG(seed, 77))
-	u := randomUnit(l, rng)
-	w := &writer{b: onnx.NewBuilder("layer"), n: &Network{Units: []Unit{u}}, opset: 13}
-	whole := l.ABits < 16
-	shape := []int{1, l.In, l.InSize, l.InSize}
-	if l.Kind == space.Linear {
-		shape = []int{1, l.In}
+	if l.Name == "" {
+		l.Name = string(l.Kind)
 	}
-	read := func(name string) onnx.Value {
-		if !whole {
-			return w.b.Input(name, onnx.Float, shape...)
-		}
-		g, err := quant.NewGrid(u.In, l.ABits)
-		if err != nil {
-			w.b.Fail(err)
-		}
-		w.scale = g.Scale
-		return quant.EmitDequantize(w.b, l.Name+".in", w.b.Input(name, onnx.Uint8, shape...), g)
-	}
-	w.x = read(Input)
+	u := randomUnit(l, rand.New(rand.NewPCG(seed, 77)))
+	w := newWriter("layer", []Unit{u}, Settings{})
+	w.readerBits = l.ABits
+	w.b.Prefix(l.Name)
+	w.x = w.input(Input, &u)
+	w.block = w.x
 	if l.Kind == space.Add {
-		w.block = read("other")
+		w.block = w.input("other", &u)
 	}
-	if err := w.bare(&u); err != nil {
+	if err := w.operator(0); err != nil {
 		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
 	}
-	if whole && l.Kind != space.Linear {
-		w.x, _ = quant.EmitQuantize(w.b, l.Name+".result", w.x, u.Out, l.ABits)
+	y := w.x.codes
+	if l.ABits > 8 || l.Kind == space.Linear {
+		y = w.float()
+	} else if y.IsZero() {
+		w.quantise(l.Name+".result", u.Out, l.ABits)
+		y = w.x.codes
 	}
-	w.b.Output(w.b.Name(w.x, "result"))
-	w.b.Opset("", w.opset)
-	m, err := w.b.Build()
+	w.b.Output(w.b.Name(y, "result"))
+	m, err := w.build()
 	if err != nil {
 		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
 	}
 	return m, nil
 }
 
-// bare writes the operators of a unit without its input quantiser.
-func (w *writer) bare(u *Unit) error {
-	switch u.Layer.Kind {
-	case space.Conv, space.Pointwise, space.Depthwise:
-		return w.conv(u, u.Layer.ABits < 16 && (u.Layer.Act == "relu" || u.Layer.Act == "relu6"))
-	case space.Add:
-		w.x = w.b.Op("Add", []onnx.Value{w.x, w.block})
-		return nil
-	case space.SE:
-		return w.gate(u)
-	case space.Pool:
-		w.x = w.b.Op("GlobalAveragePool", []onnx.Value{w.x})
-		return nil
-	case space.Linear:
-		weight, bias, err := w.weights(u, []int{u.Layer.Out, u.Layer.In})
-		w.x = w.b.Op("Gemm", []onnx.Value{w.x, weight, bias}, onnx.Int("transB", 1))
-		return err
+// input is an input of the model in the form that u reads.
+func (w *writer) input(name string, u *Unit) tensor {
+	l := u.Layer
+	shape := []int{1, l.In, l.InSize, l.InSize}
+	if l.Kind == space.Linear {
+		shape = shape[:2]
 	}
-	return fmt.Errorf("unknown kind %q", u.Layer.Kind)
+	if l.ABits > 8 {
+		return tensor{value: w.b.Input(name, onnx.Float, shape...)}
+	}
+	g, err := quant.NewGrid(u.In, l.ABits)
+	if err != nil {
+		w.b.Fail(err)
+	}
+	return tensor{codes: w.b.Input(name, onnx.Uint8, shape...), grid: g, name: name + ".in"}
 }
 
 // randomUnit gives a layer weights that keep its output near unit size.
 func randomUnit(l space.Layer, rng *rand.Rand) Unit {
-	u := Unit{Layer: l, In: quant.Range{Lo: -4, Hi: 4}, Out: quant.Range{Lo: -4, Hi: 4}}
-	if l.Act != "" {
-		u.Out = quant.Range{Lo: 0, Hi: 4}
+	signed, unsigned := quant.Range{Lo: -4, Hi: 4}, quant.Range{Lo: 0, Hi: 4}
+	u := Unit{Layer: l, In: signed, Out: signed}
+	if l.Kind == space.Depthwise || l.Kind == space.Pool || l.Kind == space.Linear || l.Kind == space.Pointwise && l.Act == "" {
+		u.In = unsigned // behind a ReLU
+	}
+	if l.Act == "relu" || l.Act == "relu6" || l.Kind == space.Pool {
+		u.Out = unsigned
 	}
 	normal := func(n, fan int) []float32 {
 		v := make([]float32, n)

@@ -33,10 +33,10 @@ type Network struct {
 }
 
 // startsBlock says whether unit i is the first of its block.
-func (n *Network) startsBlock(i int) bool {
+func startsBlock(units []Unit, i int) bool {
 	if i == 0 {
 		return true
 	}
-	l, p := n.Units[i].Layer, n.Units[i-1].Layer
+	l, p := units[i].Layer, units[i-1].Layer
 	return l.Stage < 0 || l.Stage != p.Stage || l.Block != p.Block
 }

@@ -9,9 +9,12 @@ import (
 )
 
 func TestSecondReaderAgrees(t *testing.T) {
-	sp := quickSpace(t)
 	rng := rand.New(rand.NewPCG(8, 8))
-	for _, bits := range []int{2, 4, 8, 16} {
+	for i, bits := range []int{2, 4, 8, 16, 2, 4, 8, 16} {
+		sp := quickSpace(t)
+		if i >= 4 {
+			sp = gatedSpace(t)
+		}
 		m, err := Build(randomNetwork(sp, sp.WithBits(sp.Random(rng), bits, bits), rng), Settings{})
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,8 @@ type Value struct {
 // Name is the value's name; empty for an absent input.
 func (v Value) Name() string { return v.name }
 
-// Shape is the inferred shape: -1 = symbolic, nil = unknown.
+// Shape is the inferred shape: a size of -1 is symbolic, nil is unknown rank.
+// It is shared and must not be changed.
 func (v Value) Shape() []int { return v.shape }
 
 // DType is the inferred element type.
@@ -34,52 +35,52 @@ const DefaultOpset = 21
 // Builder writes a graph node by node, inferring shapes as it goes. Its first
 // error sticks, later calls do nothing, and Build returns it.
 type Builder struct {
-	m      *Model
-	values map[string]Value
-	consts map[string]Value // small constants by content
-	inits  map[string]*Tensor
-	rename map[string]string
-	prefix string
-	serial int
-	err    error
+	m       *Model
+	scope   *scope
+	consts  map[string]Value  // small constants by content
+	renamed map[string]string // done by Build in one pass
+	prefix  string
+	serial  int
+	key     []byte // reused
+	err     error
 }
 
 // NewBuilder starts a graph in the default opset.
 func NewBuilder(name string) *Builder {
 	m := &Model{Opsets: []Opset{{"", DefaultOpset}}, Producer: "hanas", Graph: &Graph{Name: name}}
-	return &Builder{m: m, values: map[string]Value{}, consts: map[string]Value{}, inits: map[string]*Tensor{}}
+	return newBuilder(m, newScope(m.Opsets, 256))
 }
 
-// BuilderFrom continues a model: its values are found with Value. The model is
-// cloned, not changed.
+func newBuilder(m *Model, s *scope) *Builder {
+	return &Builder{m: m, scope: s, consts: map[string]Value{}, renamed: map[string]string{}}
+}
+
+// BuilderFrom continues a copy of a model: its values are found with Value,
+// its outputs stay, and new names never collide with its own. Operators of the
+// model that the table does not have are taken on trust.
 func BuilderFrom(m *Model) *Builder {
-	b := NewBuilder(m.Graph.Name)
-	b.m = m.Clone()
-	for _, in := range m.Graph.Inputs {
-		b.values[in.Name] = Value{in.Name, in.DType, in.Shape}
-	}
-	for _, in := range m.Graph.Initializers {
-		b.values[in.Name] = Value{in.Name, in.Tensor.DType, in.Tensor.Shape}
-		b.inits[in.Name] = in.Tensor
-	}
-	for _, n := range b.m.Graph.Nodes {
-		b.infer(n)
+	m = m.Clone()
+	b := newBuilder(m, graphScope(m))
+	for _, n := range m.Graph.Nodes {
+		spec, known := Lookup(n.Domain, n.Op)
+		if !known || m.Opset(n.Domain) < spec.Since {
+			b.scope.lenient = true
+		}
+		if b.err = b.scope.infer(n); b.err != nil {
+			break
+		}
 	}
 	return b
 }
 
 // Opset sets the version of a domain ("" is ai.onnx).
 func (b *Builder) Opset(domain string, version int) {
-	for i := range b.m.Opsets {
-		if b.m.Opsets[i].Domain == domain {
-			b.m.Opsets[i].Version = version
-			return
-		}
-	}
-	b.m.Opsets = append(b.m.Opsets, Opset{domain, version})
+	b.m.SetOpset(domain, version)
+	b.scope.opsets = b.m.Opsets
 }
 
-// Prefix starts the names of nodes and values made from here on.
+// Prefix starts the names of nodes and values made from here on: "s1.b0"
+// makes "s1.b0.Conv".
 func (b *Builder) Prefix(p string) { b.prefix = p }
 
 // Meta adds a metadata pair to the model.
@@ -97,70 +98,87 @@ func (b *Builder) Fail(err error) {
 
 // Value finds an existing value by name.
 func (b *Builder) Value(name string) (Value, bool) {
-	v, ok := b.values[name]
-	return v, ok
+	f, ok := b.scope.facts[name]
+	return Value{f.Name, f.DType, f.Shape}, ok
 }
 
 // Input declares a graph input; a size of -1 is the symbolic batch.
 func (b *Builder) Input(name string, d DType, shape ...int) Value {
-	v := Value{name, d, append([]int{}, shape...)}
-	if !b.define(v) {
-		return v
+	info := ValueInfo{name, d, append([]int{}, shape...)}
+	if b.isNew(name) {
+		b.scope.facts[name] = fact{ValueInfo: info}
+		b.m.Graph.Inputs = append(b.m.Graph.Inputs, info)
 	}
-	b.m.Graph.Inputs = append(b.m.Graph.Inputs, ValueInfo{name, d, v.shape})
-	return v
+	return Value{name, d, info.Shape}
 }
 
-// Init adds an initialiser.
+// Init adds an initialiser under a name that must be new.
 func (b *Builder) Init(name string, t *Tensor) Value {
-	v := Value{name, t.DType, t.Shape}
-	if !b.define(v) {
-		return v
+	if t == nil {
+		b.Fail(fmt.Errorf("onnx: builder: initialiser %q has no tensor", name))
+		return Value{}
 	}
-	b.inits[name] = t
-	b.m.Graph.Initializers = append(b.m.Graph.Initializers, Initializer{name, t})
-	return v
+	if b.isNew(name) {
+		b.scope.define(name, t)
+		b.m.Graph.Initializers = append(b.m.Graph.Initializers, Initializer{name, t})
+	}
+	return Value{name, t.DType, t.Shape}
 }
+
+// InitUnique adds an initialiser under a fresh name that starts with the
+// prefix and hint.
+func (b *Builder) InitUnique(hint string, t *Tensor) Value { return b.Init(b.fresh(hint), t) }
 
 // ConstInts is an INT64 vector constant, shared by content.
 func (b *Builder) ConstInts(hint string, v ...int) Value {
-	key := "i"
-	w := make([]int64, len(v))
-	for i, x := range v {
-		w[i] = int64(x)
-		key += " " + strconv.Itoa(x)
+	b.key = append(b.key[:0], 'i')
+	for _, x := range v {
+		b.key = append(strconv.AppendInt(b.key, int64(x), 10), ' ')
 	}
-	return b.constant(key, hint, func() *Tensor { return From(w, len(w)) })
+	return b.constant(hint, func() *Tensor {
+		w := make([]int64, len(v))
+		for i, x := range v {
+			w[i] = int64(x)
+		}
+		return From(w, len(w))
+	})
 }
 
 // ConstFloat is a FLOAT scalar constant, shared by content.
 func (b *Builder) ConstFloat(hint string, v float32) Value {
-	return b.constant("f"+strconv.FormatUint(uint64(math.Float32bits(v)), 16), hint, func() *Tensor { return From([]float32{v}) })
+	b.key = strconv.AppendUint(append(b.key[:0], 'f'), uint64(math.Float32bits(v)), 16)
+	return b.constant(hint, func() *Tensor { return From([]float32{v}) })
 }
 
-// ConstFloats is a FLOAT vector constant.
+// ConstFloats is a FLOAT vector constant, shared by content.
 func (b *Builder) ConstFloats(hint string, v ...float32) Value {
-	key := "v"
+	b.key = append(b.key[:0], 'v')
 	for _, x := range v {
-		key += " " + strconv.FormatUint(uint64(math.Float32bits(x)), 16)
+		b.key = append(strconv.AppendUint(b.key, uint64(math.Float32bits(x)), 16), ' ')
 	}
-	return b.constant(key, hint, func() *Tensor { return From(append([]float32{}, v...), len(v)) })
+	return b.constant(hint, func() *Tensor { return From(append([]float32{}, v...), len(v)) })
 }
 
-func (b *Builder) constant(key, hint string, make func() *Tensor) Value {
-	if v, ok := b.consts[key]; ok {
+func (b *Builder) constant(hint string, make func() *Tensor) Value {
+	if v, ok := b.consts[string(b.key)]; ok {
 		return v
 	}
-	v := b.Init(b.fresh("const."+hint), make())
-	b.consts[key] = v
+	prefix := b.prefix
+	b.prefix = "const" // it is shared: no part of the graph owns it
+	v := b.InitUnique(hint, make())
+	b.prefix = prefix
+	b.consts[string(b.key)] = v
 	return v
 }
 
 // fresh is a name that no value has.
 func (b *Builder) fresh(base string) string {
+	if b.prefix != "" {
+		base = b.prefix + "." + base
+	}
 	name := base
 	for {
-		if _, taken := b.values[name]; !taken {
+		if _, taken := b.scope.facts[name]; !taken {
 			return name
 		}
 		b.serial++
@@ -168,19 +186,18 @@ func (b *Builder) fresh(base string) string {
 	}
 }
 
-func (b *Builder) define(v Value) bool {
+func (b *Builder) isNew(name string) bool {
 	if b.err != nil {
 		return false
 	}
-	if v.name == "" {
+	if name == "" {
 		b.err = errors.New("onnx: builder: a value needs a name")
 		return false
 	}
-	if _, taken := b.values[v.name]; taken {
-		b.err = fmt.Errorf("onnx: builder: value %q is defined twice", v.name)
+	if _, taken := b.scope.facts[name]; taken {
+		b.err = fmt.Errorf("onnx: builder: value %q is defined twice", name)
 		return false
 	}
-	b.values[v.name] = v
 	return true
 }
 
@@ -200,7 +217,7 @@ func (b *Builder) OpDomain(domain, op string, inputs []Value, attrs ...Attr) Val
 	return b.OpDomainN(domain, op, 1, inputs, attrs...)[0]
 }
 
-// OpDomainN adds a node with n outputs. Trailing absent inputs are dropped.
+// OpDomainN adds a node with n outputs. Absent inputs at the end are dropped.
 func (b *Builder) OpDomainN(domain, op string, n int, inputs []Value, attrs ...Attr) []Value {
 	out := make([]Value, n)
 	if b.err != nil {
@@ -209,79 +226,45 @@ func (b *Builder) OpDomainN(domain, op string, n int, inputs []Value, attrs ...A
 	for len(inputs) > 0 && inputs[len(inputs)-1].IsZero() {
 		inputs = inputs[:len(inputs)-1]
 	}
-	node := &Node{Op: op, Domain: domain, Attrs: attrs, Inputs: make([]string, len(inputs)), Outputs: make([]string, n)}
+	names := make([]string, len(inputs)+n)
+	node := &Node{Op: op, Domain: domain, Attrs: attrs, Inputs: names[:len(inputs):len(inputs)], Outputs: names[len(inputs):]}
 	for i, v := range inputs {
 		node.Inputs[i] = v.name
 	}
-	base := op
-	if b.prefix != "" {
-		base = b.prefix + "." + op
-	}
 	for i := range node.Outputs {
-		name := b.fresh(base)
-		b.values[name] = Value{name: name}
+		name := b.fresh(op)
+		b.scope.facts[name] = fact{} // taken
 		node.Outputs[i] = name
 	}
-	node.Name = node.Outputs[0]
+	if n > 0 {
+		node.Name = node.Outputs[0]
+	}
 	b.m.Graph.Nodes = append(b.m.Graph.Nodes, node)
-	b.infer(node)
+	if b.err = b.scope.infer(node); b.err != nil {
+		return out
+	}
 	for i, name := range node.Outputs {
-		out[i] = b.values[name]
+		out[i], _ = b.Value(name)
 	}
 	return out
 }
 
-// infer records the types of a node's outputs.
-func (b *Builder) infer(n *Node) {
-	if b.err != nil {
-		return
-	}
-	infos, err := inferNode(n, b.m, func(name string) (ValueInfo, bool) {
-		v, ok := b.values[name]
-		return ValueInfo{v.name, v.dtype, v.shape}, ok
-	}, func(name string) *Tensor { return b.inits[name] })
-	if err != nil {
-		b.err = err
-		return
-	}
-	for i, name := range n.Outputs {
-		if name != "" {
-			b.values[name] = Value{name, infos[i].DType, infos[i].Shape}
-		}
-	}
-}
-
-// Name renames a value and returns it under the new name.
+// Name renames a value and returns it under the new name. Handles with the
+// old name stay valid.
 func (b *Builder) Name(v Value, name string) Value {
-	if b.err != nil || v.name == name {
+	if v.name == name || !b.isNew(name) {
 		return v
 	}
-	old := v.name
+	f, ok := b.scope.facts[v.name]
+	if !ok {
+		b.err = fmt.Errorf("onnx: builder: cannot name %q: there is no value %q", name, v.name)
+		return v
+	}
+	b.renamed[v.name] = name
+	f.Name = name
+	b.scope.facts[name] = f
 	v.name = name
-	if !b.define(v) {
-		return v
-	}
-	delete(b.values, old)
-	g := b.m.Graph
-	for i := len(g.Nodes) - 1; i >= 0; i-- { // the maker is near the end
-		n := g.Nodes[i]
-		replace(n.Inputs, old, name)
-		if replace(n.Outputs, old, name) {
-			return v
-		}
-	}
-	b.err = fmt.Errorf("onnx: builder: cannot rename %q: no node makes it", old)
 	return v
-}
-
-func replace(names []string, old, name string) bool {
-	hit := false
-	for i := range names {
-		if names[i] == old {
-			names[i], hit = name, true
-		}
-	}
-	return hit
 }
 
 // Output declares a graph output.
@@ -291,12 +274,15 @@ func (b *Builder) Output(v Value) {
 	}
 }
 
-// Build checks the graph and returns the model.
+// Build checks the graph and returns the model. The builder is used up.
 func (b *Builder) Build() (*Model, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	if err := Check(b.m); err != nil {
+	if len(b.renamed) > 0 {
+		b.m.Graph.Rename(b.renamed)
+	}
+	if err := check(b.m, b.scope.lenient); err != nil {
 		return nil, err
 	}
 	return b.m, nil

@@ -4,64 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Unmarshal reads ONNX protobuf. Memory is taken only for bytes that are
-// there. Control flow (graph attributes), external and string tensors are
-// refused with an error that names them.
-func Unmarshal(data []byte) (*Model, error) {
-	m := &Model{}
-	err := fields(data, func(f field) (err error) {
-		switch f.num {
-		case modelIR:
-			m.IRVersion = int64(f.n)
-		case modelProducer:
-			m.Producer = string(f.b)
-		case modelVersion:
-			m.Version = int64(f.n)
-		case modelDoc:
-			m.Doc = string(f.b)
-		case modelGraph:
-			m.Graph, err = decodeGraph(f.b)
-		case modelOpset:
-			var o Opset
-			err = fields(f.b, func(f field) error {
-				switch f.num {
-				case opsetDomain:
-					o.Domain = string(f.b)
-				case opsetVersion:
-					o.Version = int(f.n)
-				}
-				return nil
-			})
-			if o.Domain == "ai.onnx" {
-				o.Domain = ""
-			}
-			m.Opsets = append(m.Opsets, o)
-		case modelMeta:
-			var e Entry
-			err = fields(f.b, func(f field) error {
-				switch f.num {
-				case entryKey:
-					e.Key = string(f.b)
-				case entryValue:
-					e.Value = string(f.b)
-				}
-				return nil
-			})
-			m.Metadata = append(m.Metadata, e)
-		}
-		return err
-	})
-	if err == nil && m.Graph == nil {
-		err = errors.New("there is no graph")
-	}
+// there. Control flow is kept as bytes (AttrGraph). What would be lost is
+// refused with an error that names it: model-local functions, sparse and
+// string tensors, and data in other files, which ReadFile and UnmarshalIn read.
+func Unmarshal(data []byte) (*Model, error) { return UnmarshalIn("", data) }
+
+// UnmarshalIn is Unmarshal for a model whose tensors may lie in other files of
+// a folder ("external data"). Nothing outside the folder is read.
+func UnmarshalIn(folder string, data []byte) (*Model, error) {
+	d := &decoder{folder: folder}
+	defer d.close()
+	m, err := d.model(data)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: unmarshal: %w (is this an ONNX file?)", err)
 	}
 	return m, nil
+}
+
+// decoder reads one model.
+type decoder struct {
+	folder  string
+	root    *os.Root // of folder; opened by the first tensor that needs it
+	symbols map[string][]string
 }
 
 // field is one protobuf field: n holds numbers, b holds bytes.
@@ -113,18 +83,7 @@ func (v field) numbers(kind protowire.Type, f func(uint64)) error {
 		return nil
 	}
 	for data := v.b; len(data) > 0; {
-		var x uint64
-		n := 0
-		switch kind {
-		case protowire.Fixed32Type:
-			var y uint32
-			y, n = protowire.ConsumeFixed32(data)
-			x = uint64(y)
-		case protowire.Fixed64Type:
-			x, n = protowire.ConsumeFixed64(data)
-		default:
-			x, n = protowire.ConsumeVarint(data)
-		}
+		x, n := consume(kind, data)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
@@ -134,7 +93,90 @@ func (v field) numbers(kind protowire.Type, f func(uint64)) error {
 	return nil
 }
 
-func decodeGraph(data []byte) (*Graph, error) {
+func consume(kind protowire.Type, data []byte) (uint64, int) {
+	switch kind {
+	case protowire.Fixed32Type:
+		x, n := protowire.ConsumeFixed32(data)
+		return uint64(x), n
+	case protowire.Fixed64Type:
+		return protowire.ConsumeFixed64(data)
+	}
+	return protowire.ConsumeVarint(data)
+}
+
+func (d *decoder) model(data []byte) (*Model, error) {
+	m := &Model{}
+	err := fields(data, func(f field) (err error) {
+		switch f.num {
+		case modelIR:
+			m.IRVersion = int64(f.n)
+		case modelProducer:
+			m.Producer = string(f.b)
+		case modelVersion:
+			m.Version = int64(f.n)
+		case modelDoc:
+			m.Doc = string(f.b)
+		case modelGraph:
+			if m.Graph != nil {
+				return errors.New("there are two graphs")
+			}
+			m.Graph, err = d.graph(f.b)
+		case modelOpset:
+			var o Opset
+			o, err = decodeOpset(f.b)
+			m.Opsets = append(m.Opsets, o)
+		case modelMeta:
+			var e Entry
+			e, err = decodeEntry(f.b)
+			m.Metadata = append(m.Metadata, e)
+		case modelFunctions:
+			return errors.New("model-local functions are not supported (inline them first)")
+		case modelTraining:
+			return errors.New("training information is not supported (export the model for inference)")
+		}
+		return err
+	})
+	if err == nil && m.Graph == nil {
+		err = errors.New("there is no graph")
+	}
+	return m, err
+}
+
+func decodeOpset(data []byte) (o Opset, err error) {
+	err = fields(data, func(f field) error {
+		switch f.num {
+		case opsetDomain:
+			o.Domain = domain(string(f.b))
+		case opsetVersion:
+			o.Version = int(f.n)
+		}
+		return nil
+	})
+	return o, err
+}
+
+// domain makes the two spellings of the default domain one.
+func domain(name string) string {
+	if name == "ai.onnx" {
+		return ""
+	}
+	return name
+}
+
+func decodeEntry(data []byte) (e Entry, err error) {
+	err = fields(data, func(f field) error {
+		switch f.num {
+		case entryKey:
+			e.Key = string(f.b)
+		case entryValue:
+			e.Value = string(f.b)
+		}
+		return nil
+	})
+	return e, err
+}
+
+func (d *decoder) graph(data []byte) (*Graph, error) {
 	g := &Graph{}
 	inits := map[string]bool{}
 	err := fields(data, func(f field) error {
@@ -142,25 +184,26 @@ func decodeGraph(data []byte) (*Graph, error) {
 		case graphName:
 			g.Name = string(f.b)
 		case graphNode:
-			n, err := decodeNode(f.b)
+			n, err := d.node(f.b)
 			if err != nil {
 				return fmt.Errorf("node %d (%q): %w", len(g.Nodes), n.Name, err)
 			}
 			g.Nodes = append(g.Nodes, n)
 		case graphInit:
-			name, t, err := decodeTensor(f.b)
+			name, t, err := d.tensor(f.b)
 			if err != nil {
 				return fmt.Errorf("initialiser %q: %w", name, err)
 			}
 			inits[name] = true
 			g.Initializers = append(g.Initializers, Initializer{name, t})
-		case graphInput, graphOutput, graphValue:
-			v, err := decodeInfo(f.b)
-			if err != nil {
-				return fmt.Errorf("value %q: %w", v.Name, err)
-			}
-			list := map[protowire.Number]*[]ValueInfo{graphInput: &g.Inputs, graphOutput: &g.Outputs, graphValue: &g.Values}[f.num]
-			*list = append(*list, v)
+		case graphSparse:
+			return errors.New("sparse initialisers are not supported")
+		case graphInput:
+			return d.info(f.b, &g.Inputs, true)
+		case graphOutput:
+			return d.info(f.b, &g.Outputs, false)
+		case graphValue:
+			return d.info(f.b, &g.Values, false)
 		}
 		return nil
 	})
@@ -170,11 +213,11 @@ func decodeGraph(data []byte) (*Graph, error) {
 			kept = append(kept, in)
 		}
 	}
-	g.Inputs = kept
+	g.Inputs, g.symbols = kept, d.symbols
 	return g, err
 }
 
-func decodeNode(data []byte) (*Node, error) {
+func (d *decoder) node(data []byte) (*Node, error) {
 	n := &Node{}
 	err := fields(data, func(f field) error {
 		switch f.num {
@@ -187,11 +230,9 @@ func decodeNode(data []byte) (*Node, error) {
 		case nodeOp:
 			n.Op = string(f.b)
 		case nodeDomain:
-			if n.Domain = string(f.b); n.Domain == "ai.onnx" {
-				n.Domain = ""
-			}
+			n.Domain = domain(string(f.b))
 		case nodeAttr:
-			a, err := decodeAttr(f.b)
+			a, err := d.attr(f.b)
 			if err != nil {
 				return fmt.Errorf("attribute %q: %w", a.Name, err)
 			}
@@ -202,9 +243,9 @@ func decodeNode(data []byte) (*Node, error) {
 	return n, err
 }
 
-func decodeAttr(data []byte) (Attr, error) {
+func (d *decoder) attr(data []byte) (Attr, error) {
 	a := Attr{}
-	seen := AttrKind(0)
+	seen := AttrKind(0) // files before IR version 2 do not state the kind
 	err := fields(data, func(f field) (err error) {
 		switch f.num {
 		case attrName:
@@ -216,7 +257,7 @@ func decodeAttr(data []byte) (Attr, error) {
 		case attrS:
 			a.S, seen = string(f.b), AttrString
 		case attrT:
-			_, a.T, err = decodeTensor(f.b)
+			_, a.T, err = d.tensor(f.b)
 			seen = AttrTensor
 		case attrFloats:
 			seen = AttrFloats
@@ -226,8 +267,6 @@ func decodeAttr(data []byte) (Attr, error) {
 			err = f.numbers(protowire.VarintType, func(v uint64) { a.Ints = append(a.Ints, int64(v)) })
 		case attrStrings:
 			a.Strings, seen = append(a.Strings, string(f.b)), AttrStrings
-		case attrG, attrGraphs:
-			return errors.New("graph attributes (control flow) are not supported")
 		case attrType:
 			a.Kind = AttrKind(f.n)
 		}
@@ -236,65 +275,42 @@ func decodeAttr(data []byte) (Attr, error) {
 	if a.Kind == 0 {
 		a.Kind = seen
 	}
+	if a.Kind == AttrGraph || int(a.Kind) >= len(kinds) || a.Kind <= 0 {
+		return Attr{Name: a.Name, Kind: a.Kind, Raw: append([]byte{}, data...)}, err
+	}
 	if err == nil && a.Kind == AttrTensor && a.T == nil {
-		err = errors.New("tensor is missing")
+		err = errors.New("has no tensor")
 	}
-	return a, err
+	return a.only(), err
 }
 
-// typedField says which repeated field holds a type's values when raw_data is
-// not used (onnx.proto, TensorProto).
-var typedField = map[protowire.Number]struct {
-	wire protowire.Type
-	bits int // of a value in the field's own type; 0 = the tensor's element
-}{tensorFloats: {protowire.Fixed32Type, 32}, tensorInt32s: {protowire.VarintType, 0}, tensorInt64s: {protowire.VarintType, 64},
-	tensorDoubles: {protowire.Fixed64Type, 64}, tensorUint64s: {protowire.VarintType, 0}}
-
-func decodeTensor(data []byte) (string, *Tensor, error) {
-	var name string
-	var dims []int
-	var dtype DType
-	var raw []byte
-	var values []uint64
-	err := fields(data, func(f field) error {
-		switch f.num {
-		case tensorDims:
-			return f.numbers(protowire.VarintType, func(v uint64) { dims = append(dims, int(v)) })
-		case tensorType:
-			dtype = DType(f.n)
-		case tensorName:
-			name = string(f.b)
-		case tensorRaw:
-			raw = f.b
-		case tensorExternal:
-			return errors.New("external data is not supported (store the tensor in the file)")
-		default:
-			if t, ok := typedField[f.num]; ok {
-				return f.numbers(t.wire, func(v uint64) { values = append(values, v) })
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return name, nil, err
+// only drops what does not belong to the attribute's kind.
+func (a Attr) only() Attr {
+	o := Attr{Name: a.Name, Kind: a.Kind}
+	switch a.Kind {
+	case AttrFloat:
+		o.F = a.F
+	case AttrInt:
+		o.I = a.I
+	case AttrString:
+		o.S = a.S
+	case AttrTensor:
+		o.T = a.T
+	case AttrFloats:
+		o.Floats = a.Floats
+	case AttrInts:
+		o.Ints = a.Ints
+	case AttrStrings:
+		o.Strings = a.Strings
 	}
-	if raw == nil && len(values) > 0 {
-		bits := dtype.Bits()
-		if bits < 8 {
-			bits = 8 // packed bytes, one an int32_data value
-		}
-		for _, v := range values {
-			for k := 0; k < bits/8; k++ {
-				raw = append(raw, byte(v>>(8*k)))
-			}
-		}
-	}
-	t, err := RawTensor(dtype, raw, dims...)
-	return name, t, err
+	return o
 }
 
-func decodeInfo(data []byte) (ValueInfo, error) {
+// info reads a ValueInfoProto into a list. The names of its symbolic sizes are
+// kept where they are not those that would be written anyway.
+func (d *decoder) info(data []byte, list *[]ValueInfo, input bool) error {
 	v := ValueInfo{}
+	var names []string
 	err := fields(data, func(f field) error {
 		switch f.num {
 		case infoName:
@@ -304,32 +320,65 @@ func decodeInfo(data []byte) (ValueInfo, error) {
 				if f.num != typeTensor {
 					return nil // sequences, maps: left unknown
 				}
-				return fields(f.b, func(f field) error {
+				return fields(f.b, func(f field) (err error) {
 					switch f.num {
 					case tensorElem:
 						v.DType = DType(f.n)
 					case tensorShape:
-						v.Shape = []int{}
-						return fields(f.b, func(f field) error {
-							if f.num != shapeDim {
-								return nil
-							}
-							d := -1
-							err := fields(f.b, func(f field) error {
-								if f.num == dimValue && f.kind == protowire.VarintType {
-									d = int(int64(f.n))
-								}
-								return nil
-							})
-							v.Shape = append(v.Shape, max(d, -1))
-							return err
-						})
+						v.Shape, names, err = decodeShape(f.b)
 					}
-					return nil
+					return err
 				})
 			})
 		}
 		return nil
 	})
-	return v, err
+	if err != nil {
+		return fmt.Errorf("value %q: %w", v.Name, err)
+	}
+	*list = append(*list, v)
+	if usual := len(v.Shape) > 0 && v.Shape[0] < 0 && input; !isUsual(names, usual) {
+		if d.symbols == nil {
+			d.symbols = map[string][]string{}
+		}
+		d.symbols[v.Name] = names
+	}
+	return nil
+}
+
+// isUsual says whether names are those that sizeNames gives.
+func isUsual(names []string, batch bool) bool {
+	for i, name := range names {
+		if want := i == 0 && batch; want && name != "N" || !want && name != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func decodeShape(data []byte) (shape []int, names []string, err error) {
+	shape = []int{}
+	err = fields(data, func(f field) error {
+		if f.num != shapeDim {
+			return nil
+		}
+		size, name := -1, ""
+		err := fields(f.b, func(f field) error {
+			switch f.num {
+			case dimValue:
+				if size = int(f.n); size < -1 || size > maxSize {
+					return fmt.Errorf("shape has a size of %d", size)
+				}
+			case dimParam:
+				name = string(f.b)
+			}
+			return nil
+		})
+		if size >= 0 {
+			name = ""
+		}
+		shape, names = append(shape, size), append(names, name)
+		return err
+	})
+	return shape, names, err
 }

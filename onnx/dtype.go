@@ -30,27 +30,45 @@ const (
 	Int2      DType = 26
 )
 
-// dtypes has one row a type: its name in ONNX's text syntax and its width.
-var dtypes = map[DType]struct {
-	name string
-	bits int
+// dtypes has one row a type: its name in ONNX's text syntax, its width, and
+// the first opset that has it. Strings have no width and are not stored.
+var dtypes = [...]struct {
+	name  string
+	bits  int
+	since int
 }{
-	Float: {"float", 32}, Uint8: {"uint8", 8}, Int8: {"int8", 8}, Uint16: {"uint16", 16}, Int16: {"int16", 16},
-	Int32: {"int32", 32}, Int64: {"int64", 64}, String: {"string", 0}, Bool: {"bool", 8}, Float16: {"float16", 16},
-	Double: {"double", 64}, Uint32: {"uint32", 32}, Uint64: {"uint64", 64}, BFloat16: {"bfloat16", 16},
-	Uint4: {"uint4", 4}, Int4: {"int4", 4}, Uint2: {"uint2", 2}, Int2: {"int2", 2},
+	Float: {"float", 32, 1}, Uint8: {"uint8", 8, 1}, Int8: {"int8", 8, 1}, Uint16: {"uint16", 16, 1}, Int16: {"int16", 16, 1},
+	Int32: {"int32", 32, 1}, Int64: {"int64", 64, 1}, String: {"string", 0, 1}, Bool: {"bool", 8, 1}, Float16: {"float16", 16, 1},
+	Double: {"double", 64, 1}, Uint32: {"uint32", 32, 1}, Uint64: {"uint64", 64, 1}, BFloat16: {"bfloat16", 16, 13},
+	Uint4: {"uint4", 4, 21}, Int4: {"int4", 4, 21}, Uint2: {"uint2", 2, 25}, Int2: {"int2", 2, 25},
 }
+
+// known says whether the type has a row.
+func (d DType) known() bool { return d > 0 && int(d) < len(dtypes) && dtypes[d].name != "" }
 
 // String is the type's name in ONNX's text syntax.
 func (d DType) String() string {
-	if row, ok := dtypes[d]; ok {
-		return row.name
+	if d.known() {
+		return dtypes[d].name
 	}
 	return fmt.Sprintf("dtype%d", int32(d))
 }
 
 // Bits is the width of one element in bits; 0 for strings and unknown types.
-func (d DType) Bits() int { return dtypes[d].bits }
+func (d DType) Bits() int {
+	if d.known() {
+		return dtypes[d].bits
+	}
+	return 0
+}
+
+// since is the first opset of the default domain that has the type.
+func (d DType) since() int {
+	if d.known() {
+		return dtypes[d].since
+	}
+	return 0
+}
 
 // ByteLen is how many bytes n elements take when packed: sub-byte types share
 // bytes, the last one padded.
@@ -58,9 +76,9 @@ func (d DType) ByteLen(n int) int { return (n*d.Bits() + 7) / 8 }
 
 // ParseDType finds a type by its text name.
 func ParseDType(name string) (DType, error) {
-	for d, row := range dtypes {
-		if row.name == name {
-			return d, nil
+	for d := range dtypes {
+		if name != "" && dtypes[d].name == name {
+			return DType(d), nil
 		}
 	}
 	return Undefined, fmt.Errorf("onnx: unknown element type %q", name)

@@ -1,56 +1,114 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The field numbers of onnx.proto (ONNX 1.20) that this package reads and
+// The field numbers of onnx.in.proto (ONNX 1.20) that this package reads and
 // writes.
 const (
 	modelIR, modelProducer, modelVersion, modelDoc, modelGraph, modelOpset, modelMeta = 1, 2, 5, 6, 7, 8, 14
+	modelTraining, modelFunctions                                                     = 20, 25
 	opsetDomain, opsetVersion                                                         = 1, 2
 	entryKey, entryValue                                                              = 1, 2
 	graphNode, graphName, graphInit, graphInput, graphOutput, graphValue              = 1, 2, 5, 11, 12, 13
+	graphSparse                                                                       = 15
 	nodeInput, nodeOutput, nodeName, nodeOp, nodeAttr, nodeDomain                     = 1, 2, 3, 4, 5, 7
 	attrName, attrF, attrI, attrS, attrT, attrFloats, attrInts, attrStrings, attrType = 1, 2, 3, 4, 5, 7, 8, 9, 20
-	attrG, attrGraphs                                                                 = 6, 11
 	tensorDims, tensorType, tensorFloats, tensorInt32s, tensorInt64s, tensorName      = 1, 2, 4, 5, 7, 8
-	tensorRaw, tensorDoubles, tensorUint64s, tensorExternal, tensorLocation           = 9, 10, 11, 13, 14
+	tensorSegment, tensorRaw, tensorDoubles, tensorUint64s, tensorExternal            = 3, 9, 10, 11, 13
 	infoName, infoType                                                                = 1, 2
 	typeTensor, tensorElem, tensorShape, shapeDim, dimValue, dimParam                 = 1, 1, 2, 1, 1, 2
 )
 
-// irVersions gives the IR version that carries an opset (onnx/docs/Versioning.md).
-var irVersions = []struct{ opset, ir int }{{25, 13}, {24, 11}, {21, 10}, {19, 9}, {15, 8}, {13, 8}, {12, 7}, {0, 6}}
+// irVersions gives the lowest IR version that carries an opset
+// (docs/Versioning.md); 4 is the first in which initialisers are no inputs.
+var irVersions = []struct{ opset, ir int }{
+	{25, 13}, {24, 12}, {23, 11}, {21, 10}, {19, 9}, {15, 8}, {12, 7}, {11, 6}, {10, 5}, {0, 4},
+}
 
-// Marshal writes a model as ONNX protobuf. The same model gives the same bytes.
-func Marshal(m *Model) ([]byte, error) {
-	if m.Graph == nil {
-		return nil, fmt.Errorf("onnx: marshal: model has no graph")
-	}
+// defaultIR is written for old opsets that do not need more: every engine of
+// the last years reads it.
+const defaultIR = 8
+
+// irVersion is the stated IR version, unless the opset needs a higher one.
+func (m *Model) irVersion() int64 {
 	ir := m.IRVersion
+	if ir == 0 {
+		ir = defaultIR
+	}
 	for _, row := range irVersions {
-		if ir == 0 && m.Opset("") >= row.opset {
-			ir = int64(row.ir)
+		if m.Opset("") >= row.opset {
+			return max(ir, int64(row.ir))
 		}
 	}
-	size := 4096
-	for _, t := range m.Graph.Initializers {
-		size += len(t.Tensor.Bytes()) + 64
+	return ir
+}
+
+// Marshal writes a model as ONNX protobuf. The same model gives the same bytes.
+// It does not check the model.
+func Marshal(m *Model) ([]byte, error) {
+	if m.Graph == nil {
+		return nil, fmt.Errorf("onnx: marshal: the model has no graph")
 	}
-	graph := graphBytes(make([]byte, 0, size), m.Graph)
-	b := make([]byte, 0, len(graph)+1024)
-	b = varint(b, modelIR, uint64(ir))
+	g := m.Graph
+	for _, in := range g.Initializers {
+		if in.Tensor == nil {
+			return nil, fmt.Errorf("onnx: marshal: initialiser %q has no tensor", in.Name)
+		}
+	}
+	// Weights are most of the bytes. All else is written first, so that the
+	// result can be allocated once and the weights copied once.
+	head := m.appendHead(make([]byte, 0, 1024))
+	nodes := g.appendNodes(make([]byte, 0, 256*len(g.Nodes)+64))
+	types := g.appendTypes(nil)
+	size := len(nodes) + len(types)
+	heads := make([]byte, 0, 64*len(g.Initializers))
+	ends := make([]int, len(g.Initializers))
+	for i, in := range g.Initializers {
+		heads = appendTensorHead(heads, in.Name, in.Tensor)
+		ends[i] = len(heads)
+	}
+	for i, in := range g.Initializers {
+		size += protowire.SizeTag(graphInit) + protowire.SizeBytes(tensorSize(ends, i, in.Tensor))
+	}
+	b := make([]byte, 0, len(head)+size+16)
+	b = append(b, head...)
+	b = protowire.AppendVarint(protowire.AppendTag(b, modelGraph, protowire.BytesType), uint64(size))
+	b = append(b, nodes...)
+	for i, in := range g.Initializers {
+		b = protowire.AppendTag(b, graphInit, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(tensorSize(ends, i, in.Tensor)))
+		b = append(b, heads[start(ends, i):ends[i]]...)
+		b = appendRaw(b, in.Tensor)
+	}
+	return append(b, types...), nil
+}
+
+func start(ends []int, i int) int {
+	if i == 0 {
+		return 0
+	}
+	return ends[i-1]
+}
+
+// tensorSize is the length of tensor i's message: its head and its data.
+func tensorSize(ends []int, i int, t *Tensor) int {
+	return ends[i] - start(ends, i) + protowire.SizeTag(tensorRaw) + protowire.SizeBytes(len(t.data))
+}
+
+// appendHead writes everything of the model but the graph.
+func (m *Model) appendHead(b []byte) []byte {
+	b = varint(b, modelIR, uint64(m.irVersion()))
 	b = str(b, modelProducer, m.Producer)
 	if m.Version != 0 {
 		b = varint(b, modelVersion, uint64(m.Version))
 	}
 	b = str(b, modelDoc, m.Doc)
-	b = protowire.AppendTag(b, modelGraph, protowire.BytesType)
-	b = protowire.AppendBytes(b, graph)
 	for _, o := range m.Opsets {
 		b = message(b, modelOpset, func(b []byte) []byte {
 			return varint(str(b, opsetDomain, o.Domain), opsetVersion, uint64(o.Version))
@@ -61,35 +119,45 @@ func Marshal(m *Model) ([]byte, error) {
 			return always(always(b, entryKey, e.Key), entryValue, e.Value)
 		})
 	}
-	return b, nil
+	return b
 }
 
-func graphBytes(b []byte, g *Graph) []byte {
+func (g *Graph) appendNodes(b []byte) []byte {
 	for _, n := range g.Nodes {
-		b = message(b, graphNode, func(b []byte) []byte { return nodeBytes(b, n) })
+		b = message(b, graphNode, func(b []byte) []byte { return appendNode(b, n) })
 	}
-	b = always(b, graphName, g.Name)
-	for _, t := range g.Initializers {
-		b = protowire.AppendTag(b, graphInit, protowire.BytesType)
-		head := tensorHead(nil, t.Name, t.Tensor)
-		raw := t.Tensor.Bytes()
-		b = protowire.AppendVarint(b, uint64(len(head)+protowire.SizeTag(tensorRaw)+protowire.SizeBytes(len(raw))))
-		b = append(b, head...)
-		b = protowire.AppendTag(b, tensorRaw, protowire.BytesType)
-		b = protowire.AppendBytes(b, raw)
-	}
+	return always(b, graphName, g.Name)
+}
+
+func (g *Graph) appendTypes(b []byte) []byte {
 	for _, list := range []struct {
 		field protowire.Number
 		infos []ValueInfo
 	}{{graphInput, g.Inputs}, {graphOutput, g.Outputs}, {graphValue, g.Values}} {
 		for _, v := range list.infos {
-			b = message(b, list.field, func(b []byte) []byte { return infoBytes(b, v) })
+			names := g.sizeNames(v, list.field == graphInput)
+			b = message(b, list.field, func(b []byte) []byte { return appendInfo(b, v, names) })
 		}
 	}
 	return b
 }
 
-func nodeBytes(b []byte, n *Node) []byte {
+// sizeNames names the symbolic sizes of a value: as its file did, else N for
+// the batch of an input. Sizes that only the engine knows get no name: a
+// wrong one would claim that two are equal.
+func (g *Graph) sizeNames(v ValueInfo, input bool) []string {
+	if names := g.symbols[v.Name]; len(names) > 0 && len(names) == len(v.Shape) {
+		return names
+	}
+	if input && len(v.Shape) > 0 && v.Shape[0] < 0 {
+		return batchName
+	}
+	return nil
+}
+
+var batchName = []string{"N"}
+
+func appendNode(b []byte, n *Node) []byte {
 	for _, s := range n.Inputs {
 		b = always(b, nodeInput, s)
 	}
@@ -98,13 +166,17 @@ func nodeBytes(b []byte, n *Node) []byte {
 	}
 	b = str(b, nodeName, n.Name)
 	b = str(b, nodeOp, n.Op)
-	for _, a := range n.Attrs {
-		b = message(b, nodeAttr, func(b []byte) []byte { return attrBytes(b, a) })
+	for i := range n.Attrs {
+		a := &n.Attrs[i]
+		b = message(b, nodeAttr, func(b []byte) []byte { return appendAttr(b, a) })
 	}
 	return str(b, nodeDomain, n.Domain)
 }
 
-func attrBytes(b []byte, a Attr) []byte {
+func appendAttr(b []byte, a *Attr) []byte {
+	if a.Raw != nil {
+		return append(b, a.Raw...)
+	}
 	b = always(b, attrName, a.Name)
 	switch a.Kind {
 	case AttrFloat:
@@ -114,10 +186,7 @@ func attrBytes(b []byte, a Attr) []byte {
 	case AttrString:
 		b = always(b, attrS, a.S)
 	case AttrTensor:
-		b = message(b, attrT, func(b []byte) []byte {
-			b = tensorHead(b, "", a.T)
-			return protowire.AppendBytes(protowire.AppendTag(b, tensorRaw, protowire.BytesType), a.T.Bytes())
-		})
+		b = message(b, attrT, func(b []byte) []byte { return appendRaw(appendTensorHead(b, "", a.T), a.T) })
 	case AttrFloats:
 		for _, v := range a.Floats {
 			b = fixed32(b, attrFloats, v)
@@ -134,14 +203,18 @@ func attrBytes(b []byte, a Attr) []byte {
 	return varint(b, attrType, uint64(a.Kind))
 }
 
-func tensorHead(b []byte, name string, t *Tensor) []byte {
+func appendTensorHead(b []byte, name string, t *Tensor) []byte {
 	for _, d := range t.Shape {
 		b = varint(b, tensorDims, uint64(d))
 	}
 	return str(varint(b, tensorType, uint64(t.DType)), tensorName, name)
 }
 
-func infoBytes(b []byte, v ValueInfo) []byte {
+func appendRaw(b []byte, t *Tensor) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, tensorRaw, protowire.BytesType), t.data)
+}
+
+func appendInfo(b []byte, v ValueInfo, names []string) []byte {
 	b = always(b, infoName, v.Name)
 	if v.DType == Undefined {
 		return b
@@ -153,12 +226,15 @@ func infoBytes(b []byte, v ValueInfo) []byte {
 				return b
 			}
 			return message(b, tensorShape, func(b []byte) []byte {
-				for _, d := range v.Shape {
+				for i, size := range v.Shape {
 					b = message(b, shapeDim, func(b []byte) []byte {
-						if d < 0 {
-							return always(b, dimParam, "N")
+						switch {
+						case size >= 0:
+							b = varint(b, dimValue, uint64(size))
+						case i < len(names):
+							b = str(b, dimParam, names[i])
 						}
-						return varint(b, dimValue, uint64(d))
+						return b
 					})
 				}
 				return b
@@ -187,8 +263,21 @@ func always(b []byte, field protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 }
 
+// message appends a message field. The length goes before the body: one byte
+// is kept for it, and a longer body is shifted.
 func message(b []byte, field protowire.Number, body func([]byte) []byte) []byte {
-	var scratch [256]byte
-	inner := body(scratch[:0])
-	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), inner)
+	b = append(protowire.AppendTag(b, field, protowire.BytesType), 0)
+	from := len(b)
+	b = body(b)
+	n := len(b) - from
+	if n < 128 {
+		b[from-1] = byte(n)
+		return b
+	}
+	var size [binary.MaxVarintLen64]byte
+	k := binary.PutUvarint(size[:], uint64(n))
+	b = append(b, size[:k-1]...) // room
+	copy(b[from-1+k:], b[from:from+n])
+	copy(b[from-1:], size[:k])
+	return b
 }

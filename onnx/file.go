@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 )
 
-// ReadFile reads a model file.
+// ReadFile reads a model file, and from its folder what the model keeps in
+// other files.
 func ReadFile(path string) (*Model, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
-	m, err := Unmarshal(data)
+	m, err := UnmarshalIn(filepath.Dir(path), data)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", path, err)
 	}

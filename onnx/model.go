@@ -1,6 +1,9 @@
 package onnx
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Model is an ONNX model in memory: a graph, the operator sets it is written
 // in, and free key-value metadata. The pieces are plain data; Check says
@@ -32,6 +35,11 @@ type Graph struct {
 	Inputs       []ValueInfo // without initialisers
 	Outputs      []ValueInfo
 	Values       []ValueInfo // inferred or stated types of inner values, may be empty
+
+	// symbols holds, for values of files made elsewhere, the names of their
+	// symbolic sizes ("" = none), so that they are written back. Without an
+	// entry the first size of an input is called N, and others nothing.
+	symbols map[string][]string
 }
 
 // Initializer is a named constant.
@@ -59,17 +67,33 @@ type ValueInfo struct {
 // AttrKind is the type of an attribute; the values are ONNX's AttributeProto.AttributeType.
 type AttrKind int32
 
-// The kinds of attribute that the package reads and writes. Graph attributes
-// (control flow) are refused with an error.
+// The kinds of attribute that the package understands. Others, such as the
+// graphs of control flow, are kept as the bytes that the file has (Attr.Raw)
+// and written back; Check refuses them, CheckForeign does not.
 const (
 	AttrFloat   AttrKind = 1
 	AttrInt     AttrKind = 2
 	AttrString  AttrKind = 3
 	AttrTensor  AttrKind = 4
+	AttrGraph   AttrKind = 5
 	AttrFloats  AttrKind = 6
 	AttrInts    AttrKind = 7
 	AttrStrings AttrKind = 8
 )
+
+// kinds has the names of the kinds in ONNX's text syntax.
+var kinds = [...]string{
+	AttrFloat: "float", AttrInt: "int", AttrString: "string", AttrTensor: "tensor", AttrGraph: "graph",
+	AttrFloats: "floats", AttrInts: "ints", AttrStrings: "strings",
+}
+
+// String is the kind's name in ONNX's text syntax.
+func (k AttrKind) String() string {
+	if k > 0 && int(k) < len(kinds) {
+		return kinds[k]
+	}
+	return "kind" + strconv.Itoa(int(k))
+}
 
 // Attr is one attribute of a node; only the field of its Kind is set.
 type Attr struct {
@@ -82,6 +106,7 @@ type Attr struct {
 	Floats  []float32
 	Ints    []int64
 	Strings []string
+	Raw     []byte // the whole AttributeProto of a kind that is not understood
 }
 
 // Int makes an integer attribute.
@@ -162,6 +187,17 @@ func (m *Model) Opset(domain string) int {
 	return 0
 }
 
+// SetOpset sets the version of a domain, or imports it.
+func (m *Model) SetOpset(domain string, version int) {
+	for i := range m.Opsets {
+		if m.Opsets[i].Domain == domain {
+			m.Opsets[i].Version = version
+			return
+		}
+	}
+	m.Opsets = append(m.Opsets, Opset{domain, version})
+}
+
 // Meta finds a metadata value; "" when absent.
 func (m *Model) Meta(key string) string {
 	for _, e := range m.Metadata {
@@ -183,7 +219,8 @@ func (m *Model) SetMeta(key, value string) {
 	m.Metadata = append(m.Metadata, Entry{key, value})
 }
 
-// Initializer finds a constant by name; nil when absent.
+// Initializer finds a constant by name; nil when absent. It searches; for many
+// look-ups make a map.
 func (g *Graph) Initializer(name string) *Tensor {
 	for i := range g.Initializers {
 		if g.Initializers[i].Name == name {
@@ -191,6 +228,41 @@ func (g *Graph) Initializer(name string) *Tensor {
 		}
 	}
 	return nil
+}
+
+// Rename gives values new names, wherever they are made, used or described.
+// Chains of renames are followed. A node that was named after an output of
+// its own keeps that custom.
+func (g *Graph) Rename(names map[string]string) {
+	rename := func(s *string) {
+		for range len(names) { // a cycle must not hang us
+			to, ok := names[*s]
+			if !ok {
+				return
+			}
+			*s = to
+		}
+	}
+	for _, n := range g.Nodes {
+		for i := range n.Inputs {
+			rename(&n.Inputs[i])
+		}
+		follow := len(n.Outputs) > 0 && n.Name == n.Outputs[0]
+		for i := range n.Outputs {
+			rename(&n.Outputs[i])
+		}
+		if follow {
+			n.Name = n.Outputs[0]
+		}
+	}
+	for i := range g.Initializers {
+		rename(&g.Initializers[i].Name)
+	}
+	for _, list := range [][]ValueInfo{g.Inputs, g.Outputs, g.Values} {
+		for i := range list {
+			rename(&list[i].Name)
+		}
+	}
 }
 
 // Clone copies the model's structure. Tensors are shared: they are treated as

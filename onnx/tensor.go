@@ -35,14 +35,29 @@ func Elements(shape []int) int {
 	return n
 }
 
-// RawTensor makes a tensor from packed little-endian bytes, which are copied.
-func RawTensor(d DType, data []byte, shape ...int) (*Tensor, error) {
+// elements is Elements for a shape from outside: every size and the product
+// must be sizes that memory could have.
+func elements(shape []int) (int, error) {
+	for _, s := range shape {
+		if s < 0 || s > maxSize {
+			return 0, fmt.Errorf("onnx: tensor: shape %v has a size of %d", shape, s)
+		}
+	}
 	n := 1
 	for _, s := range shape {
-		if s < 0 || (s > 0 && n > math.MaxInt32/s) {
-			return nil, fmt.Errorf("onnx: tensor: shape %v is negative or too large", shape)
+		if s > 0 && n > maxSize/s {
+			return 0, fmt.Errorf("onnx: tensor: shape %v is too large", shape)
 		}
 		n *= s
+	}
+	return n, nil
+}
+
+// RawTensor makes a tensor from packed little-endian bytes, which are copied.
+func RawTensor(d DType, data []byte, shape ...int) (*Tensor, error) {
+	n, err := elements(shape)
+	if err != nil {
+		return nil, err
 	}
 	if want := d.ByteLen(n); d.Bits() == 0 || want != len(data) {
 		return nil, fmt.Errorf("onnx: tensor: %v%v needs %d bytes, has %d", d, shape, want, len(data))

@@ -73,9 +73,9 @@ func TestPictures(t *testing.T) {
 	}
 	for form, want := range map[string][]string{
 		"text": {
-			"STATE  STAGE  NEEDS                 MAKES          WHY\n",
-			"stale  seed   -                     seed.txt       never ran here\n",
-			"stale  join   deep/left.txt right/  join.txt       waits for left\n",
+			"STATE  STAGE  WHY             MAKES          NEEDS\n",
+			"stale  seed   never ran here  seed.txt       -\n",
+			"stale  join   waits for left  join.txt       deep/left.txt right/\n",
 		},
 		"mermaid": {"flowchart LR\n", `seed -- "seed.txt" --> left`, `left -- "deep/left.txt" --> join`},
 		"dot":     {"digraph run {", `seed -> right [label="seed.txt"]`, `join [tooltip="puts both together", style=bold]`},

@@ -9,15 +9,18 @@ import (
 // Pictures are the forms in which a plan can be shown, by name.
 var Pictures = map[string]func([]Step) string{"text": Text, "mermaid": Mermaid, "dot": Dot}
 
-// Text shows a plan as a table: state, stage, what it makes of what, and why it
-// would run.
+// Text shows a plan as a table: state, stage, why it would run, what it makes
+// and of what.
 func Text(steps []Step) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STATE\tSTAGE\tNEEDS\tMAKES\tWHY")
+	fmt.Fprintln(w, "STATE\tSTAGE\tWHY\tMAKES\tNEEDS")
 	for _, st := range steps {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", state(st), st.Stage.Name,
-			orDash(st.Stage.Needs), orDash(st.Stage.Makes), st.Reason)
+		why := st.Reason
+		if why == "" {
+			why = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", state(st), st.Stage.Name, why, orDash(st.Stage.Makes), orDash(st.Stage.Needs))
 	}
 	w.Flush()
 	lines := strings.Split(b.String(), "\n")

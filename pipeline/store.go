@@ -21,7 +21,7 @@ func writeFile(file string, data []byte) error {
 	if err := os.WriteFile(temp, data, 0o666); err != nil {
 		return err
 	}
-	if err := syncTree(temp); err != nil {
+	if err := settle(temp, 0o644); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, file); err != nil {
@@ -53,6 +53,11 @@ func prepare(work string, makes []string) error {
 // so the stage runs again.
 func commit(dir, work string, makes []string) (map[string]Artifact, error) {
 	artifacts := map[string]Artifact{}
+	folder, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	mode := folder.Mode().Perm() & 0o666 // temporary files are often private; artifacts are as open as their folder
 	for _, name := range makes {
 		file := filepath.Join(work, outputs, filepath.FromSlash(name))
 		info, err := os.Stat(file)
@@ -62,7 +67,7 @@ func commit(dir, work string, makes []string) (map[string]Artifact, error) {
 		if err := kindFault(name, info); err != nil {
 			return nil, fmt.Errorf("artifact %w", err)
 		}
-		if err := syncTree(file); err != nil {
+		if err := settle(file, mode); err != nil {
 			return nil, fmt.Errorf("artifact %q: %w", name, err)
 		}
 		if artifacts[name], err = describe(file); err != nil {
@@ -105,8 +110,9 @@ func replace(from, to, trash string) error {
 	return os.RemoveAll(trash)
 }
 
-// syncTree brings a file, or a folder with all in it, onto the disk.
-func syncTree(file string) error {
+// settle brings a file, or a folder with all in it, onto the disk, and gives
+// the files their mode.
+func settle(file string, mode fs.FileMode) error {
 	return filepath.WalkDir(file, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -118,7 +124,10 @@ func syncTree(file string) error {
 		if err != nil {
 			return err
 		}
-		err = f.Sync()
+		err = f.Chmod(mode)
+		if err == nil {
+			err = f.Sync()
+		}
 		if closed := f.Close(); err == nil {
 			err = closed
 		}

@@ -153,6 +153,43 @@ func tableBars(t TableSummary) template.HTML {
 	return c.svg("Rows of the latency table by operator")
 }
 
+// bitBars draws which share of the layers of each operator kind has which
+// weight bits, over all exported networks.
+func bitBars(list []Winner) template.HTML {
+	var kinds []string
+	counts := map[string]map[int]int{}
+	for _, w := range list {
+		for _, l := range weighted(w) {
+			if counts[l.Kind] == nil {
+				kinds, counts[l.Kind] = append(kinds, l.Kind), map[int]int{}
+			}
+			counts[l.Kind][l.WBits]++
+		}
+	}
+	if len(kinds) == 0 {
+		return ""
+	}
+	const left, row = 96.0, 34.0
+	c := &canvas{w: 520, h: row*float64(len(kinds)) + 8}
+	for i, kind := range kinds {
+		y, x, n := 4+row*float64(i), left, 0
+		for _, k := range counts[kind] {
+			n += k
+		}
+		c.text(left-10, y+20, "end", "legend", kind)
+		for _, b := range bitWidths(list) {
+			k := counts[kind][b]
+			w := (c.w - left - 70) * float64(k) / float64(n)
+			if k > 0 {
+				c.rect(x, y+4, math.Max(1, w-1), row-10, "b"+strconv.Itoa(b), fmt.Sprintf("%s, %d-bit weights\n%d of %d layers", kind, b, k, n))
+				x += w
+			}
+		}
+		c.text(x+7, y+20, "start", "tick", fmt.Sprintf("%d layers", n))
+	}
+	return c.svg("Weight bits by operator")
+}
+
 // stageBars draws how long the stages took.
 func stageBars(list []Stage) template.HTML {
 	most := 0.0

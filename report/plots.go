@@ -109,6 +109,43 @@ func frontPlot(d *Data) template.HTML {
 	return p.svg(fmt.Sprintf("Accuracy over latency of %d networks", len(found)))
 }
 
+// memoryPlot draws accuracy over memory: every point that no other beats in
+// these two is joined by the line.
+func memoryPlot(d *Data) template.HTML {
+	p := newPlot(520, 340, axis{label: "memory of the weights, kB (log scale)", log: true, print: plain}, axis{label: "top-1 accuracy", print: ratio})
+	byMemory := func(list []dot) []dot {
+		list = slices.DeleteFunc(list, func(q dot) bool { return !(q.memory > 0) })
+		for i := range list {
+			list[i].x = list[i].memory / 1000
+		}
+		slices.SortFunc(list, func(a, b dot) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(b.y, a.y)) })
+		return list
+	}
+	found, random := byMemory(pointDots(d.Front, "search", "found by the search")), byMemory(pointDots(d.Random, "random", "random search"))
+	if len(found) == 0 {
+		return ""
+	}
+	var xs, ys []float64
+	for _, q := range slices.Concat(found, random) {
+		xs, ys = append(xs, q.x), append(ys, q.y)
+	}
+	p.x.fit(xs)
+	p.y.fit(ys)
+	p.frame()
+	area(p, stairs(found, p))
+	p.path(stairs(random, p), "line random", false)
+	p.path(stairs(found, p), "line search", false)
+	for _, q := range slices.Concat(random, found) {
+		class := "dot " + q.class
+		if q.yFrom != Measured {
+			class += " hollow"
+		}
+		p.circle(p.x.at(q.x), p.y.at(q.y), 3.5, class, q.detail)
+	}
+	p.winners(d.Winners, found)
+	return p.svg("Accuracy over memory")
+}
+
 // area shades what the front dominates.
 func area(p *plot, line [][2]float64) {
 	if len(line) == 0 {
@@ -142,8 +179,12 @@ func (p *plot) baselines(list []Baseline) {
 		tip := fmt.Sprintf("%s\ntop-1 %s\nlatency %s\nweights %s", b.Name, figure(b.Accuracy, percent2), figure(b.Latency, ms), figure(b.Memory, size))
 		p.el("rect", "", "x", num(x-5), "y", num(y-5), "width", "10", "height", "10", "class", "base",
 			"transform", "rotate(45 "+num(x)+" "+num(y)+")", "data-tip", tip)
+		labelY := y + 21
+		if labelY > p.y.from-4 { // not onto the axis
+			labelY = y - 11
+		}
 		half := 3.2 * float64(len(b.Name)) // about half of what the label takes
-		p.text(math.Max(p.x.from+half, math.Min(p.x.to-half, x)), y+21, "middle", "note", b.Name)
+		p.text(math.Max(p.x.from+half, math.Min(p.x.to-half, x)), labelY, "middle", "note", b.Name)
 	}
 }
 

@@ -87,28 +87,28 @@ type picture struct {
 
 // view is what the page's template sees: only finished pieces.
 type view struct {
-	Title, Intro          string
-	Style                 template.CSS
-	Script                template.JS
-	Legend                []mark
-	Headlines             []headline
-	Front, Progress       template.HTML
-	FrontRows, RandomRows table
-	Winners, Published    table
-	Pictures              []picture
-	Bits                  []int
-	Accuracy, Latency     template.HTML
-	AccuracyN, LatencyN   int
-	Predictor             *table
-	Loss, Learning        template.HTML
-	Times                 template.HTML
-	Bars                  template.HTML
-	Kinds                 table
-	TableNote             string
-	Facts, Settings       []Setting
-	Stages                table
-	Notes                 []string
-	Device                string
+	Title, Intro           string
+	Style                  template.CSS
+	Script                 template.JS
+	Legend                 []mark
+	Headlines              []headline
+	Front, Progress        template.HTML
+	FrontRows, RandomRows  table
+	Winners, Published     table
+	Pictures               []picture
+	Bits                   []int
+	Accuracy, Latency      template.HTML
+	AccuracyN, LatencyN    int
+	Predictor              *table
+	Loss, Learning         template.HTML
+	Times, Memory, BitBars template.HTML
+	Bars                   template.HTML
+	Kinds                  table
+	TableNote              string
+	Facts, Settings        []Setting
+	Stages                 table
+	Notes                  []string
+	Device                 string
 }
 
 // HTML writes the page: one file, nothing loaded from elsewhere.
@@ -136,8 +136,9 @@ func HTML(w io.Writer, d *Data) error {
 func newView(d *Data) *view {
 	v := &view{Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
 		FrontRows: frontTable(d.Front), RandomRows: frontTable(d.Random), Winners: winnersTable(d.Winners), Published: publishedTable(d),
-		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), TableNote: tableNote(d.Table),
-		Facts: runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
+		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d.Winners),
+		TableNote: tableNote(d.Table),
+		Facts:     runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
 		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency)}
 	if v.Title == "" {
 		v.Title = "Search report"

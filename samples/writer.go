@@ -24,6 +24,7 @@ type Writer struct {
 	wait  []Sample // rows of the batch that is not full yet
 	seen  map[string]struct{}
 	err   error // a failed write: the file may hold part of a batch
+	sync  func() error
 }
 
 // Create begins a store at path, which must not exist. The space, version and
@@ -60,7 +61,7 @@ func begin(file *os.File, sp *space.Space, info Info, mem memory.Allocator) (*Wr
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{path: file.Name(), file: file, space: sp, info: info, codec: c, seen: map[string]struct{}{}}, nil
+	return &Writer{path: file.Name(), file: file, space: sp, info: info, codec: c, seen: map[string]struct{}{}, sync: file.Sync}, nil
 }
 
 // Resume opens a store to append to it, or begins it when there is none. What
@@ -214,7 +215,7 @@ func (w *Writer) Close() error {
 		_, err = w.file.Write([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
 	}
 	if err == nil {
-		err = w.file.Sync()
+		err = w.sync()
 	}
 	err = errors.Join(err, w.file.Close())
 	if err != nil && w.err == nil {

@@ -130,7 +130,8 @@ func TestMutateAndCrossover(t *testing.T) {
 			}
 		}
 		m, again := s.Mutate(a, .2, newRand(4)), s.Mutate(a, .2, newRand(4))
-		if m != again || s.Random(newRand(5)) != s.Random(newRand(5)) {
+		r, same := s.Random(newRand(5)), s.Random(newRand(5))
+		if m != again || r != same {
 			t.Errorf("%s: same seed, other Arch", s.Name)
 		}
 	}

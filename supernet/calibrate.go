@@ -67,19 +67,16 @@ func (s *Supernet) values(name string) []float32 { return s.index[name].Data }
 
 // bind turns the varying inputs of a statistics graph into constants.
 func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
-	values := map[string]*onnx.Tensor{}
+	values, bits := map[string]*onnx.Tensor{}, weightBits(layers)
 	for _, v := range plan.views {
 		t := onnx.NewTensor(onnx.Float, v.spec.shape...)
 		v.slice(t.Floats())
+		if b, ok := bits[v.spec.name]; ok {
+			quant.FakeWeights(t.Floats(), t.Floats(), v.out, b)
+		}
 		values[v.spec.name] = t
 	}
 	for i, l := range layers {
-		name := l.Name + ".weight"
-		if w := values[name]; w != nil && l.WBits > 0 && l.WBits < 16 {
-			q := onnx.NewTensor(onnx.Float, w.Shape...)
-			quant.FakeWeights(q.Floats(), w.Floats(), l.Out, l.WBits)
-			values[name] = q
-		}
 		lo, hi, scale := grid(f.in[i].Range(l.ABits), l.ABits)
 		values[l.Name+".in.lo"] = onnx.From([]float32{lo})
 		values[l.Name+".in.hi"] = onnx.From([]float32{hi})

@@ -111,12 +111,7 @@ func (n *session) locate() error {
 // set loads the weights for layers (the session's topology at some bits):
 // slices them, quantises them, and sets the activation ranges.
 func (n *session) set(s *Supernet, layers []space.Layer, imageHi float64) {
-	bits := map[string]int{}
-	for _, l := range layers {
-		if l.WBits > 0 && l.WBits < 16 {
-			bits[l.Name+".weight"] = l.WBits
-		}
-	}
+	bits := weightBits(layers)
 	for _, v := range n.views {
 		dst := n.feeds[v.spec.name].Floats()
 		if b, ok := bits[v.spec.name]; ok {
@@ -138,6 +133,22 @@ func (n *session) set(s *Supernet, layers []space.Layer, imageHi float64) {
 		n.feeds[name+".in.hi"].Floats()[0] = hi
 		n.feeds[name+".in.scale"].Floats()[0] = scale
 	}
+}
+
+// weightBits gives the bits of every weight that is rounded, by name.
+func weightBits(layers []space.Layer) map[string]int {
+	bits := map[string]int{}
+	for _, l := range layers {
+		if l.WBits == 0 || l.WBits == 16 {
+			continue
+		}
+		for _, spec := range layerParams(l) {
+			if isWeight(spec.name) {
+				bits[spec.name] = l.WBits
+			}
+		}
+	}
+	return bits
 }
 
 // run computes loss, logits and gradients of one micro-batch. The result must

@@ -181,9 +181,19 @@ func TestSchedules(t *testing.T) {
 		warmup float64
 		want   float64
 	}{
-		{"cosine", 0, 0.1, 0.2}, {"cosine", 4, 0.1, 1}, {"cosine", 9, 0.1, 2}, {"cosine", 10, 0.1, 2}, {"cosine", 55, 0.1, 1}, {"cosine", 100, 0.1, 0},
-		{"cosine", 0, 0, 2}, {"cosine", 50, 0, 1}, {"cosine", 25, 0, 1 + math.Sqrt2/2},
-		{"constant", 0, 0.1, 0.2}, {"constant", 9, 0.1, 2}, {"constant", 99, 0.1, 2}, {"constant", 0, 0, 2},
+		{"cosine", 0, 0.1, 0.2},
+		{"cosine", 4, 0.1, 1},
+		{"cosine", 9, 0.1, 2},
+		{"cosine", 10, 0.1, 2},
+		{"cosine", 55, 0.1, 1},
+		{"cosine", 100, 0.1, 0},
+		{"cosine", 0, 0, 2},
+		{"cosine", 50, 0, 1},
+		{"cosine", 25, 0, 1 + math.Sqrt2/2},
+		{"constant", 0, 0.1, 0.2},
+		{"constant", 9, 0.1, 2},
+		{"constant", 99, 0.1, 2},
+		{"constant", 0, 0, 2},
 	} {
 		if got := Schedules[c.name](c.step, 100, 2, c.warmup); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s at %d (warm-up %v): %v, not %v", c.name, c.step, c.warmup, got, c.want)

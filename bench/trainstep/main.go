@@ -31,7 +31,7 @@ import (
 type flags struct {
 	batch, expansion, rounds, steps int
 	python, script, profile         string
-	plain, quant                    bool
+	plain, quant, arena             bool
 }
 
 func main() {
@@ -45,6 +45,7 @@ func main() {
 	flag.StringVar(&f.profile, "profile", "", "prefix of an ORT profile of the one-thread contender")
 	flag.BoolVar(&f.plain, "plain", false, "measure the plain graph as well")
 	flag.BoolVar(&f.quant, "quant", false, "fake-quantise every convolution's input to 8 bits (PyTorch too)")
+	flag.BoolVar(&f.arena, "arena", false, "let all sessions take working memory from one arena")
 	flag.Parse()
 	if err := run(context.Background(), f, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -65,7 +66,7 @@ func run(ctx context.Context, f flags, w io.Writer) error {
 		return err
 	}
 	defer rt.Close()
-	settings := ort.Settings{Level: ort.Disable, DisableQDQFusion: true}
+	settings := ort.Settings{Level: ort.Disable, DisableQDQFusion: true, SharedArena: f.arena}
 	engine := rt.Engine(settings)
 	block, err := blocked.SelfTest(engine)
 	if err != nil {

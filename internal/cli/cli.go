@@ -95,6 +95,8 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).samplesCommand,
 	(*app).predictorCommand,
 	(*app).latencyCommand,
+	(*app).searchCommand,
+	(*app).exportCommand,
 	(*app).validateCommand,
 	(*app).doctorCommand,
 }

@@ -105,8 +105,10 @@ func toyStages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) 
 	log("toy stages")
 	return []pipeline.Stage{
 		{Name: "data", Doc: "writes the seed", Makes: []string{"data.txt"}, Settings: map[string]uint64{"seed": cfg.Seed}, Run: write("data.txt")},
-		{Name: "predictor", Doc: "fails, waits, or writes", Needs: []string{"data.txt"}, Makes: []string{"predictor.json"},
-			Settings: map[string]int{"epochs": cfg.Predictor.Epochs}, Run: middle},
+		{
+			Name: "predictor", Doc: "fails, waits, or writes", Needs: []string{"data.txt"}, Makes: []string{"predictor.json"},
+			Settings: map[string]int{"epochs": cfg.Predictor.Epochs}, Run: middle,
+		},
 		{Name: "report", Doc: "draws", Needs: []string{"predictor.json"}, Makes: []string{"report.html"}, Run: write("report.html")},
 	}, nil
 }

@@ -55,11 +55,9 @@ func doctorText(w io.Writer, r ort.Report) {
 		rows = append(rows, []string{"onnx runtime", "none"})
 	}
 	for _, p := range r.Providers {
-		state := "usable"
-		if !p.Usable {
-			state = "not usable: " + p.Why
+		if p.Usable { // --json tells why others are not
+			rows = append(rows, []string{"provider", p.Name})
 		}
-		rows = append(rows, []string{"provider", p.Name + ", " + state})
 	}
 	m := r.Machine
 	rows = append(rows,

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"hanas/configs"
+	"hanas/internal/progress"
 	"hanas/pipeline"
 )
 
@@ -53,8 +53,10 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 			if err := checkForce(table, force); err != nil {
 				return err
 			}
-			r := pipeline.Runner{Dir: out, Stages: table, Jobs: jobs, Force: force, Listener: show(c),
-				Begin: func() error { return keepConfig(out, cfg) }}
+			r := pipeline.Runner{
+				Dir: out, Stages: table, Jobs: jobs, Force: force, Listener: show(c),
+				Begin: func() error { return keepConfig(out, cfg) },
+			}
 			sum, err := r.Run(cmd.Context())
 			c.Close()
 			if err != nil {
@@ -106,7 +108,7 @@ func (a *app) printRun(table []pipeline.Stage, sum pipeline.Summary) error {
 		if len(sum.Ran) == 0 {
 			fmt.Fprintf(w, "nothing to do: all %d stages of %s are fresh\n", len(sum.Fresh), sum.Dir)
 		} else {
-			fmt.Fprintf(w, "%s is up to date: %d stages ran, %d were fresh, %v\n", sum.Dir, len(sum.Ran), len(sum.Fresh), sum.Elapsed.Round(100*time.Millisecond))
+			fmt.Fprintf(w, "%s is up to date: %d stages ran, %d were fresh, %s\n", sum.Dir, len(sum.Ran), len(sum.Fresh), progress.Clock(sum.Elapsed))
 		}
 		if page, ok := answer.Artifacts["report.html"]; ok {
 			fmt.Fprintln(w, "report:", page)

@@ -39,8 +39,10 @@ func (a *app) samplesInfoCommand() *cobra.Command {
 			if err != nil && !unfinished {
 				return badInput(err)
 			}
-			answer := samplesAnswer{File: args[0], Rows: len(rows), Finished: !unfinished, Space: info.Space, SpaceHash: info.SpaceHash,
-				Splits: map[string]int{}, Provenance: map[string]int{}}
+			answer := samplesAnswer{
+				File: args[0], Rows: len(rows), Finished: !unfinished, Space: info.Space, SpaceHash: info.SpaceHash,
+				Splits: map[string]int{}, Provenance: map[string]int{},
+			}
 			seen := map[string]bool{}
 			for i, s := range rows {
 				seen[s.Arch] = true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hanas/internal/progress"
 	"hanas/pipeline"
 )
 
@@ -89,7 +90,7 @@ func (s *statusAnswer) text(w io.Writer) {
 	for _, st := range s.Stages {
 		took, size, what := "-", "-", st.Summary
 		if st.Finished != nil {
-			took = time.Duration(st.Seconds * float64(time.Second)).Round(100 * time.Millisecond).String()
+			took = progress.Clock(time.Duration(st.Seconds * float64(time.Second)))
 			size = megabytes(st.Bytes)
 		}
 		if st.Reason != "" {

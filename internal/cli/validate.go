@@ -110,8 +110,10 @@ func (f *validateFlags) check() error {
 func (v *validateAnswer) text(w io.Writer) {
 	rows := [][]string{{"FILE", "TOP-1", "TOP-5", "IMAGES", "LATENCY"}}
 	for _, m := range v.Models {
-		rows = append(rows, []string{m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), fmt.Sprintf("%.2f %%", 100*m.Top5),
-			fmt.Sprint(m.N), fmt.Sprintf("%.3f ms", m.LatencyMS)})
+		rows = append(rows, []string{
+			m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), fmt.Sprintf("%.2f %%", 100*m.Top5),
+			fmt.Sprint(m.N), fmt.Sprintf("%.3f ms", m.LatencyMS),
+		})
 	}
 	columns(w, rows)
 }

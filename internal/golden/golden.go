@@ -54,3 +54,6 @@ func firstDifference(want, got []byte) string {
 	}
 	return ""
 }
+
+// Update says whether the test runs with -update, for what is not a whole file.
+func Update() bool { return *update }

@@ -101,12 +101,12 @@ func (c *Console) Log(name, line string) {
 
 // Finish ends a task that went well, with its outcome.
 func (c *Console) Finish(name, outcome string, elapsed time.Duration) {
-	c.end(name, "✓ "+join(name, outcome)+" ("+clock(elapsed)+")")
+	c.end(name, "✓ "+join(name, outcome)+" ("+Clock(elapsed)+")")
 }
 
 // Fail ends a task that did not.
 func (c *Console) Fail(name, why string, elapsed time.Duration) {
-	c.end(name, "✗ "+join(name, why)+" ("+clock(elapsed)+")")
+	c.end(name, "✗ "+join(name, why)+" ("+Clock(elapsed)+")")
 }
 
 // Skip shows a task that has nothing to do.

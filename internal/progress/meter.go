@@ -69,7 +69,7 @@ func (t *task) text(now time.Time) string {
 		parts = append(parts, Rate(rate, t.unit))
 		if t.total > 0 {
 			left := time.Duration(float64(t.total-t.done) / rate * float64(time.Second))
-			parts = append(parts, clock(left)+" left")
+			parts = append(parts, Clock(left)+" left")
 		}
 	}
 	return t.name + ": " + strings.Join(parts, ", ")
@@ -103,8 +103,8 @@ func Thousands(n int64) string {
 	return sign + b.String()
 }
 
-// clock writes a time as 0.4s, 42s, 3:07 or 1:02:03.
-func clock(d time.Duration) string {
+// Clock writes a time as 0.4s, 42s, 3:07 or 1:02:03.
+func Clock(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	switch {
 	case d < 10*time.Second:

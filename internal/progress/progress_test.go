@@ -122,7 +122,7 @@ func TestNumbers(t *testing.T) {
 		-time.Second: "0.0s", 400 * time.Millisecond: "0.4s", 42 * time.Second: "42s", 59700 * time.Millisecond: "1:00",
 		187 * time.Second: "3:07", 3723 * time.Second: "1:02:03",
 	} {
-		if got := clock(d); got != want {
+		if got := Clock(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}

@@ -201,11 +201,9 @@ func (t *tape) expandNorm(c *convolution, bn *onnx.Node) error {
 	}
 	relu, name := t.fusedRelu(bn)
 	y := c.out
-	if relu { // a product without offset is faster than one with, and the pass for Relu is needed anyway
-		z := y.with(t.op("MatMul", []int{y.c, y.columns()}, []val{w, x.v}))
-		y.v = t.rowAffine(z, k.factor, k.beta, true)
-	} else {
-		y.v = t.gemm(t.mul(w, k.factor), x.v, k.beta, false, false)
+	y.v = t.gemm(t.mul(w, k.factor), x.v, k.beta, false, false)
+	if relu {
+		y.v = t.unary("Relu", y.v)
 	}
 	t.setRow(name, y)
 	if !t.track(y.v, c.x.v, c.weight, k.gamma, k.beta) {

@@ -183,8 +183,10 @@ func (c *Context) cut(v onnx.Value, axis, from, to, step int) onnx.Value {
 	if from == 0 && to == v.Shape()[axis] && step == 1 {
 		return v
 	}
-	return c.Op("Slice", []onnx.Value{v, c.B.ConstInts("start", from), c.B.ConstInts("end", to),
-		c.B.ConstInts("axis", axis), c.B.ConstInts("step", step)})
+	return c.Op("Slice", []onnx.Value{
+		v, c.B.ConstInts("start", from), c.B.ConstInts("end", to),
+		c.B.ConstInts("axis", axis), c.B.ConstInts("step", step),
+	})
 }
 
 // dilate puts step-1 zeros between the positions of an axis: the adjoint of

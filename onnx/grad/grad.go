@@ -168,8 +168,10 @@ func (w *walk) rule(n *onnx.Node) (Rule, bool) {
 // visit applies the rule of a node, if a gradient has reached it and leads on
 // to wrt.
 func (w *walk) visit(n *onnx.Node) error {
-	c := &Context{B: w.b, Node: n, In: make([]onnx.Value, len(n.Inputs)), Out: make([]onnx.Value, len(n.Outputs)),
-		Grad: make([]onnx.Value, len(n.Outputs)), w: w, given: map[int]bool{}}
+	c := &Context{
+		B: w.b, Node: n, In: make([]onnx.Value, len(n.Inputs)), Out: make([]onnx.Value, len(n.Outputs)),
+		Grad: make([]onnx.Value, len(n.Outputs)), w: w, given: map[int]bool{},
+	}
 	reached := false
 	for i, name := range n.Outputs {
 		if name == "" || !w.depends[name] {

@@ -273,8 +273,13 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ loss, wrt, want string }{
-		{"nothing", "x", "not a value"}, {"wide", "x", "not one Float"}, {"mean", "nothing", "not a Float value"}, {"mean", "x", "batch size"},
-		{"mean", "unused", "does not depend"}, {"flat", "unused", "does not depend"}, {"power", "unused", "exponent"},
+		{"nothing", "x", "not a value"},
+		{"wide", "x", "not one Float"},
+		{"mean", "nothing", "not a Float value"},
+		{"mean", "x", "batch size"},
+		{"mean", "unused", "does not depend"},
+		{"flat", "unused", "does not depend"},
+		{"power", "unused", "exponent"},
 	} {
 		_, err := grad.Build(m, c.loss, []string{c.wrt})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -283,5 +288,55 @@ func TestErrors(t *testing.T) {
 	}
 	if _, err := grad.BuildWith(m, "mean", []string{"x"}, grad.Rules{{Op: "ReduceMean"}: {None: "for the test"}}); err == nil {
 		t.Error("a rule passed in does not take precedence")
+	}
+}
+
+// mobile is a small MobileNetV3: stem, an expanded block with squeeze and
+// excitation and a shortcut, head, cross-entropy with soft labels. Batch
+// normalisation is in training mode throughout.
+func mobile(rng *rand.Rand) (gradtest.Case, error) {
+	b := onnx.NewBuilder("mobile")
+	out := gradtest.Case{Loss: "loss", Inputs: map[string]*onnx.Tensor{}, Rand: rng, Elements: 6}
+	input := func(name string, o operand) onnx.Value { return o.add(b, name, &out) }
+	serial := 0
+	param := func(shape ...int) onnx.Value {
+		serial++
+		return input(fmt.Sprintf("w%d", serial), rnd(shape...))
+	}
+	conv := func(x onnx.Value, out, k, stride, group int) onnx.Value {
+		return b.Op("Conv", []onnx.Value{x, param(out, x.Shape()[1]/group, k, k)}, onnx.Int("group", group),
+			onnx.Ints("strides", stride, stride), onnx.Ints("pads", k/2, k/2, k/2, k/2))
+	}
+	norm := func(x onnx.Value) onnx.Value {
+		c := x.Shape()[1]
+		zeros := b.Op("Expand", []onnx.Value{b.ConstFloat("zero", 0), b.ConstInts("c", c)})
+		return b.OpN("BatchNormalization", 3, []onnx.Value{x, param(c), param(c), zeros, zeros}, onnx.Int("training_mode", 1))[0]
+	}
+	x := b.Op("HardSwish", []onnx.Value{norm(conv(input("x", fix(2, 3, 8, 8)), 4, 3, 2, 1))})
+	e := b.Op("Relu", []onnx.Value{norm(conv(x, 8, 1, 1, 1))})
+	e = b.Op("HardSwish", []onnx.Value{norm(conv(e, 8, 5, 1, 8))})
+	s := b.Op("Relu", []onnx.Value{conv(b.Op("GlobalAveragePool", []onnx.Value{e}), 4, 1, 1, 1)})
+	e = b.Op("Mul", []onnx.Value{e, b.Op("HardSigmoid", []onnx.Value{conv(s, 8, 1, 1, 1)})})
+	x = b.Op("Add", []onnx.Value{x, norm(conv(e, 4, 1, 1, 1))})
+	f := b.Op("Flatten", []onnx.Value{b.Op("GlobalAveragePool", []onnx.Value{x})})
+	z := b.Op("Gemm", []onnx.Value{f, param(5, 4), param(5)}, onnx.Int("transB", 1))
+	l := b.Op("Mul", []onnx.Value{b.Op("LogSoftmax", []onnx.Value{z}), input("labels", fpo(2, 5))})
+	b.Output(b.Name(b.Op("Neg", []onnx.Value{b.Op("ReduceSum", []onnx.Value{l}, onnx.Int("keepdims", 0))}), "loss"))
+	m, err := b.Build()
+	out.Model = m
+	return out, err
+}
+
+// TestNetwork checks a whole network against finite differences; with bends in
+// the activations, a step may cross one, so the step is small.
+func TestNetwork(t *testing.T) {
+	c, err := mobile(rand.New(rand.NewPCG(11, 12)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Step = 1e-6
+	worst, err := gradtest.Compare(context.Background(), wide, c)
+	if err != nil || worst > 1e-6 {
+		t.Errorf("differs from finite differences by %g, error %v", worst, err)
 	}
 }

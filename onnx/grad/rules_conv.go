@@ -30,10 +30,12 @@ func (c *Context) window(large, small []int, kernel []int) (window, error) {
 	}
 	ones := slices.Repeat([]int{1}, n)
 	pads := c.Node.IntsOr("pads", make([]int, 2*n)...)
-	w := window{in: large[2:], out: small[2:], kernel: kernel,
+	w := window{
+		in: large[2:], out: small[2:], kernel: kernel,
 		stride: c.Node.IntsOr("strides", ones...), dilation: c.Node.IntsOr("dilations", ones...),
 		lo: pads[:n], hi: pads[n:], spare: make([]int, n),
-		channels: large[1], filters: small[1], batch: large[0], group: c.Node.IntOr("group", 1)}
+		channels: large[1], filters: small[1], batch: large[0], group: c.Node.IntOr("group", 1),
+	}
 	for i := range n {
 		w.spare[i] = w.in[i] + w.lo[i] + w.hi[i] - w.stride[i]*(w.out[i]-1) - w.dilation[i]*(kernel[i]-1) - 1
 	}
@@ -41,8 +43,10 @@ func (c *Context) window(large, small []int, kernel []int) (window, error) {
 }
 
 func (w *window) attrs() []onnx.Attr {
-	return []onnx.Attr{onnx.Ints("strides", w.stride...), onnx.Ints("dilations", w.dilation...),
-		onnx.Ints("pads", append(slices.Clone(w.lo), w.hi...)...), onnx.Int("group", w.group)}
+	return []onnx.Attr{
+		onnx.Ints("strides", w.stride...), onnx.Ints("dilations", w.dilation...),
+		onnx.Ints("pads", append(slices.Clone(w.lo), w.hi...)...), onnx.Int("group", w.group),
+	}
 }
 
 // pointwise says whether the window is one position, without padding.
@@ -136,8 +140,10 @@ func (c *Context) mirror(w window, weight onnx.Value) onnx.Value {
 		}
 	}
 	if len(axes) > 0 {
-		weight = c.Op("Slice", []onnx.Value{weight, c.B.ConstInts("start", starts...), c.B.ConstInts("end", ends...),
-			c.B.ConstInts("axis", axes...), c.B.ConstInts("step", steps...)})
+		weight = c.Op("Slice", []onnx.Value{
+			weight, c.B.ConstInts("start", starts...), c.B.ConstInts("end", ends...),
+			c.B.ConstInts("axis", axes...), c.B.ConstInts("step", steps...),
+		})
 	}
 	per, filters := w.channels/w.group, w.filters/w.group
 	if per == 1 && filters == 1 {

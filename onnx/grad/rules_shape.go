@@ -191,8 +191,10 @@ func gatherRule(c *Context) error {
 	if index.DType() != onnx.Int64 {
 		index = c.Op("Cast", []onnx.Value{index}, onnx.Int("to", int(onnx.Int64)))
 	}
-	index = c.Op("Where", []onnx.Value{c.Op("Less", []onnx.Value{index, c.B.ConstInts("zero", 0)}),
-		c.add(index, c.B.ConstInts("size", size)), index})
+	index = c.Op("Where", []onnx.Value{
+		c.Op("Less", []onnx.Value{index, c.B.ConstInts("zero", 0)}),
+		c.add(index, c.B.ConstInts("size", size)), index,
+	})
 	hot := c.indicator("Equal", c.reshape(c.B.ConstInts("rows", rows...), []int{size, 1}), index)
 	g := c.reshape(c.Grad[0], []int{before, count, after})
 	c.Give(0, c.reshape(c.Op("MatMul", []onnx.Value{hot, g}), shape))

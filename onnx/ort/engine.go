@@ -3,8 +3,8 @@ package ort
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"strconv"
+	"sync"
 
 	"github.com/yalue/onnxruntime_go"
 

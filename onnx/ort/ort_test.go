@@ -309,7 +309,13 @@ func mlp(t *testing.T) *onnx.Model {
 }
 
 func TestConcurrentRuns(t *testing.T) {
-	r := loadModel(t, Settings{}, mlp(t))
+	for _, s := range []Settings{{}, {SharedArena: true}, {Threads: 2, NoSpinning: true}} {
+		t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) { concurrent(t, loadModel(t, s, mlp(t))) })
+	}
+}
+
+// concurrent runs r from 8 goroutines and compares with runs in turn.
+func concurrent(t *testing.T, r onnx.Runner) {
 	input := func(seed int) *onnx.Tensor {
 		x := onnx.NewTensor(onnx.Float, 4, 64)
 		for i := range x.Floats() {

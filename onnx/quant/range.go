@@ -109,8 +109,8 @@ func NewGrid(r Range, bits int) (Grid, error) {
 // Value is what a code stands for.
 func (g Grid) Value(code uint8) float32 { return float32(int(code)-int(g.Zero)) * g.Scale }
 
-// Code is the code of a value, as QuantizeLinear and Max give it: halves round
-// to even codes' distance from Zero, values outside saturate.
+// Code is the code of a value as QuantizeLinear and Max give it: steps from 0,
+// halves rounded to even, and values outside saturate.
 func (g Grid) Code(v float32) uint8 {
 	q := math.RoundToEven(float64(v/g.Scale)) + float64(g.Zero)
 	return uint8(min(max(q, float64(g.Low)), 255))

@@ -41,6 +41,9 @@ func toHalf(v float64) uint16 {
 	if math.Signbit(v) {
 		sign, v = 0x8000, -v
 	}
+	if v == 0 {
+		return sign
+	}
 	if v < 65520 { // smaller rounds to a finite number
 		_, e := math.Frexp(v)
 		unit := max(e-11, -24) // exponent of the last place

@@ -35,7 +35,11 @@ func (n *numbers) UnmarshalJSON(data []byte) error {
 func attribute(t *testing.T, op, name string, v any) onnx.Attr {
 	t.Helper()
 	spec, _ := onnx.Lookup("", op)
-	switch spec.Attrs[name] {
+	row := spec.Attr(name, onnx.DefaultOpset)
+	if row == nil {
+		t.Fatalf("%s has no attribute %s", op, name)
+	}
+	switch row.Kind {
 	case onnx.AttrInt:
 		return onnx.Int(name, int(v.(float64)))
 	case onnx.AttrFloat:

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"hanas/configs"
+)
+
+// exported is what `hanas export --json` prints.
+type exported struct {
+	File   string  `json:"file"`
+	Arch   string  `json:"arch"`
+	Top1   float64 `json:"top1_scored"` // fraction, on the run's held-out images
+	Images int     `json:"images_scored"`
+	SHA256 string  `json:"sha256"`
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var key, out string
+	cmd := &cobra.Command{
+		Use:   "export DIR --arch KEY --out FILE.onnx",
+		Short: "Write one sub-network of a run as ONNX, and score it",
+		Example: `  hanas export runs/quick --arch largest --out largest.onnx
+  hanas export runs/quick --arch KEY --out mine.onnx --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := args[0]
+			if out == "" {
+				return usage("say --out FILE.onnx")
+			}
+			c := a.console()
+			defer c.Close()
+			cfg, _, err := a.open(dir, c)
+			if err != nil {
+				return err
+			}
+			given, remove, err := exportInputs(cfg, dir, key)
+			if err != nil {
+				return err
+			}
+			defer remove()
+			cfg.Export = configs.Export{Picks: []string{"most_accurate"}}
+			made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer clean()
+			c.Close()
+			answer, err := takeExported(filepath.Join(made, "models"), out)
+			if err != nil {
+				return err
+			}
+			return a.print(answer, func(w io.Writer) {
+				fmt.Fprintf(w, "%s: top-1 %.2f %% on %d held-out images\n", answer.File, 100*answer.Top1, answer.Images)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&key, "arch", "", "key of the sub-network, or largest or smallest")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write")
+	return cmd
+}
+
+// exportInputs are the run's artifacts, with a front of the one Arch.
+func exportInputs(cfg *configs.Config, dir, key string) (given map[string]string, remove func(), err error) {
+	sp, err := cfg.Space.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	arch, err := parseArch(sp, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	given = map[string]string{"data.json": filepath.Join(dir, "data.json"), "supernet.safetensors": filepath.Join(dir, "supernet.safetensors")}
+	for _, file := range given {
+		if _, err := os.Stat(file); err != nil {
+			return nil, nil, badInput(fmt.Errorf("%w (hanas run goes on from here)", err))
+		}
+	}
+	front, err := json.Marshal(map[string]any{
+		"objectives": []string{"error", "latency_ms", "memory_bytes"},
+		"points":     []map[string]any{{"arch": sp.Key(arch)}},
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("cli: export: %w", err)
+	}
+	made, err := scratch(map[string][]byte{"front.json": front})
+	if err != nil {
+		return nil, nil, err
+	}
+	given["front.json"] = filepath.Join(made, "front.json")
+	return given, func() { os.RemoveAll(made) }, nil
+}
+
+// takeExported copies the one model of a folder out.
+func takeExported(models, out string) (exported, error) {
+	var manifest struct {
+		Models []exported `json:"models"`
+	}
+	data, err := os.ReadFile(filepath.Join(models, "manifest.json"))
+	if err != nil {
+		return exported{}, fmt.Errorf("cli: export: %w", err)
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil || len(manifest.Models) != 1 {
+		return exported{}, fmt.Errorf("cli: export: %d models in the manifest, want one: %w", len(manifest.Models), err)
+	}
+	m := manifest.Models[0]
+	if err := copyFile(out, filepath.Join(models, m.File)); err != nil {
+		return exported{}, fmt.Errorf("cli: export: %w", err)
+	}
+	m.File = out
+	return m, nil
+}

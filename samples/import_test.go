@@ -1,0 +1,105 @@
+package samples
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hanas/space"
+)
+
+// testdata finds the real data beside the repository, or skips.
+func testdata(t testing.TB, path string) string {
+	t.Helper()
+	root := os.Getenv("HANAS_TESTDATA")
+	if root == "" {
+		dir, err := os.Getwd()
+		must(t, err)
+		for filepath.Dir(dir) != dir {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+		root = filepath.Join(filepath.Dir(dir), "shared", "data")
+	}
+	full := filepath.Join(root, filepath.FromSlash(path))
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("no %s (set HANAS_TESTDATA)", path)
+	}
+	return full
+}
+
+func TestImportDynasT(t *testing.T) {
+	sp, err := space.Preset("ofa-mbv3-w1.0")
+	must(t, err)
+	files, _ := filepath.Glob(filepath.Join(testdata(t, "dynast"), "*.csv"))
+	total := 0
+	for _, file := range files {
+		rows, rep, err := ImportDynasT(file, sp)
+		must(t, err)
+		if rep.Rejected != 0 || rep.Distinct != len(rows) || rep.Distinct > rep.Rows {
+			t.Errorf("%s: %+v", file, rep)
+		}
+		total += rep.Rows
+		for _, s := range rows {
+			if s.Accuracy < .7 || s.Accuracy > .78 || !strings.HasPrefix(s.Provenance, "imported: mbnv3") {
+				t.Fatalf("%+v", s)
+			}
+		}
+		path := filepath.Join(t.TempDir(), "s")
+		w, err := Create(path, sp, Info{})
+		must(t, err)
+		must(t, w.Append(rows))
+		must(t, w.Close())
+		_, err = Verify(path, sp)
+		must(t, err)
+	}
+	if total != 1819 {
+		t.Errorf("%d rows, want 1819", total)
+	}
+}
+
+const dynastRow = `"{'wid': None, 'ks': [5, 7, 5, 5, 3, 3, 3, 7, 5, 5, 3, 7, 7, 3, 3, 3, 5, 5, 5, 5], 'e': [4, 3, 4, 4, 4, 6, 3, 4, 4, 3, 4, 3, 3, 6, 6, 6, 4, 3, 4, 4], 'd': [2, 3, 2, 4, 3], 'r': [224]}",2022-11-01 05:40:09,5029656,0,255502624,`
+
+func TestImportDynasTByHand(t *testing.T) {
+	sp, err := space.Preset("ofa-mbv3-w1.0")
+	must(t, err)
+	text := strings.Join(dynastColumns, ",") + "\n" + dynastRow + "75\n" + dynastRow + "76\n" + dynastRow + "176\n" +
+		strings.Replace(dynastRow, "5029656", "5029657", 1) + "75\n" + strings.Replace(dynastRow, "'d': [2", "'d': [5", 1) + "75\n" +
+		strings.Replace(dynastRow, "[224]", "[224, 9]", 1) + "75\n" + strings.Replace(dynastRow, "[224]", "[]", 1) + "75\n"
+	var rep ImportReport
+	rows, err := readDynasT(strings.NewReader(text), sp, &rep)
+	must(t, err)
+	if rep.Rows != 7 || rep.Distinct != 1 || rep.Rejected != 5 || len(rep.Faults) != 5 || math.Abs(rows[0].Accuracy-.755) > 1e-12 {
+		t.Errorf("%+v, %+v", rep, rows)
+	}
+	for i, want := range []string{"line 4", "line 5", "line 6", "line 7", "line 8"} {
+		if !strings.Contains(rep.Faults[i].Error(), want) {
+			t.Errorf("%v does not name %s", rep.Faults[i], want)
+		}
+	}
+	if _, err := readDynasT(strings.NewReader("a,b\n"), sp, &rep); err == nil {
+		t.Error("another file is taken")
+	}
+	quick := quick(t)
+	rep = ImportReport{}
+	if _, err := readDynasT(strings.NewReader(text), quick, &rep); err != nil || rep.Rejected != 7 {
+		t.Errorf("into another space: %+v, %v", rep, err)
+	}
+}
+
+func FuzzImportDynasT(f *testing.F) {
+	sp, err := space.Preset("ofa-mbv3-w1.0")
+	must(f, err)
+	f.Add(dynastRow + "75\n")
+	f.Fuzz(func(t *testing.T, row string) {
+		var rep ImportReport
+		rows, err := readDynasT(strings.NewReader(strings.Join(dynastColumns, ",")+"\n"+row), sp, &rep)
+		if err == nil && len(rows)+rep.Rejected > rep.Rows {
+			t.Fatalf("%+v", rep)
+		}
+	})
+}
