@@ -64,6 +64,16 @@ var rules = Rules{
 	{"", "ReduceSumSquare"}:   {Write: reduceSumSquareRule},
 	{"", "ReduceL2"}:          {Write: reduceL2Rule},
 	{"", "ArgMax"}:            {None: "is an index"},
+	{"", "TopK"}:              {None: foreign},
+	{"", "Einsum"}:            {None: foreign},
+	{"", "Erf"}:               {None: foreign},
+	{"", "Resize"}:            {None: foreign},
+	{"", "NonMaxSuppression"}: {None: "gives indices"},
+	{"", "OneHot"}:            {None: "gives indices"},
+	{"", "Range"}:             {None: "counts"},
+	{"", "BitShift"}:          {None: "works on integers"},
+	{"", "BitwiseAnd"}:        {None: "works on integers"},
+	{"", "QLinearConv"}:       {None: "works on integers"},
 
 	// shape
 	{"", "Reshape"}:         {Write: reshapeRule},
@@ -90,6 +100,7 @@ var rules = Rules{
 
 const (
 	logical   = "is a truth value"
+	foreign   = "only files made elsewhere have it, and those are not trained"
 	running   = "running statistics are not trained"
 	scaleStop = "straight-through: scale and zero point count as constants"
 )

