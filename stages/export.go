@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"hanas/export"
 	"hanas/onnx"
 	"hanas/pipeline"
 	"hanas/search"
@@ -150,6 +151,9 @@ func (e *Env) writeModel(ctx context.Context, s *scoring, m modelRecord, folder 
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return m, fmt.Errorf("stages: %w", err)
+	}
+	if _, err := export.ReadBack(data, model); err != nil { // a second reader sees what was written
+		return m, err
 	}
 	sum := sha256.Sum256(data)
 	m.Top1, m.Images, m.SHA256 = res.Top1, res.N, hex.EncodeToString(sum[:])
