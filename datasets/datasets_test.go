@@ -131,8 +131,10 @@ func TestCIFAR(t *testing.T) {
 
 func TestImageNetList(t *testing.T) {
 	path := testData(t, "imagenet/val_map.txt")
-	set, err := datasets.Open(t.Context(), datasets.Settings{Kind: "list", Path: path, Test: 12, Size: 176, Resize: 201,
-		Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.5, .5, .5}})
+	set, err := datasets.Open(t.Context(), datasets.Settings{
+		Kind: "list", Path: path, Test: 12, Size: 176, Resize: 201,
+		Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.5, .5, .5},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,10 @@ func openGlyphs(_ context.Context, s Settings) (*Set, error) {
 		}
 		parts[i] = d
 	}
-	return &Set{Train: parts[0], Val: parts[1], Test: parts[2],
-		Info: Info{Name: "glyphs (drawn by the program)", Digest: fmt.Sprintf("glyphs %d", glyphVersion)}}, nil
+	return &Set{
+		Train: parts[0], Val: parts[1], Test: parts[2],
+		Info: Info{Name: "glyphs (drawn by the program)", Digest: fmt.Sprintf("glyphs %d", glyphVersion)},
+	}, nil
 }
 
 // glyphVersion changes whenever the drawing does, so that what was made from

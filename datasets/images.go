@@ -47,8 +47,10 @@ func LoadFit(ctx context.Context, ds Dataset, fit Fit, workers int) (*Images, er
 		return nil, errors.New("datasets: load: the split has no images")
 	}
 	half := [3]float32{0.5, 0.5, 0.5}
-	im := &Images{Pixels: make([]uint8, n*3*fit.Size*fit.Size), Labels: make([]int32, n), Size: fit.Size,
-		Classes: ds.Classes(), Mean: half, Std: half}
+	im := &Images{
+		Pixels: make([]uint8, n*3*fit.Size*fit.Size), Labels: make([]int32, n), Size: fit.Size,
+		Classes: ds.Classes(), Mean: half, Std: half,
+	}
 	if err := im.fill(ctx, ds, fit, max(1, workers)); err != nil {
 		return nil, err
 	}

@@ -51,8 +51,10 @@ func (f *files) testOnly(ctx context.Context, s Settings) (*Set, error) {
 		return nil, fmt.Errorf("datasets: %s: %w", f.name, err)
 	}
 	none := subset{f, f.name + " (unused)", nil}
-	return &Set{Train: none, Val: none, Test: subset{f, f.name + " test", count(n)},
-		Info: Info{Name: f.name, Digest: hex.EncodeToString(h.Sum(nil))}}, nil
+	return &Set{
+		Train: none, Val: none, Test: subset{f, f.name + " test", count(n)},
+		Info: Info{Name: f.name, Digest: hex.EncodeToString(h.Sum(nil))},
+	}, nil
 }
 
 // readList parses the lines of path.

@@ -60,8 +60,10 @@ func New(im *datasets.Images, s Settings) (*Evaluator, error) {
 	for i := range idx {
 		idx[i] = i
 	}
-	e := &Evaluator{set: s, size: im.Size, labels: make([]int32, n), names: len(im.Classes),
-		pixels: make([]float32, n*3*im.Size*im.Size)}
+	e := &Evaluator{
+		set: s, size: im.Size, labels: make([]int32, n), names: len(im.Classes),
+		pixels: make([]float32, n*3*im.Size*im.Size),
+	}
 	if err := im.Batch(e.pixels, e.labels, idx); err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}

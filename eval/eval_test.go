@@ -127,8 +127,14 @@ func TestClassify(t *testing.T) {
 		fixed, asked int
 		want         []int // batch sizes that the runner must see
 	}{
-		{-1, 0, []int{10}}, {-1, 4, []int{4, 4, 4}}, {-1, 5, []int{5, 5}}, {-1, 3, []int{3, 3, 3, 3}}, {-1, 100, []int{10}},
-		{1, 64, slices.Repeat([]int{1}, 10)}, {7, 0, []int{7, 7}}, {16, 0, []int{16}},
+		{-1, 0, []int{10}},
+		{-1, 4, []int{4, 4, 4}},
+		{-1, 5, []int{5, 5}},
+		{-1, 3, []int{3, 3, 3, 3}},
+		{-1, 100, []int{10}},
+		{1, 64, slices.Repeat([]int{1}, 10)},
+		{7, 0, []int{7, 7}},
+		{16, 0, []int{16}},
 	} {
 		r := &scripted{batch: c.fixed, logits: func(id int) []float32 { return logits(id % 10) }}
 		done := 0
@@ -252,8 +258,10 @@ func TestIntervals(t *testing.T) {
 	} {
 		wl, wh := eval.Wilson(c.k, c.n)
 		cl, ch := eval.ClopperPearson(c.k, c.n)
-		for name, v := range map[string][2]float64{"wilson low": {wl, c.wilsonLo}, "wilson high": {wh, c.wilsonHi},
-			"clopper low": {cl, c.clopperLo}, "clopper high": {ch, c.clopperHi}} {
+		for name, v := range map[string][2]float64{
+			"wilson low": {wl, c.wilsonLo}, "wilson high": {wh, c.wilsonHi},
+			"clopper low": {cl, c.clopperLo}, "clopper high": {ch, c.clopperHi},
+		} {
 			if math.Abs(v[0]-v[1]) > 0.00006 {
 				t.Errorf("%d of %d: %s is %.4f, published %.4f", c.k, c.n, name, v[0], v[1])
 			}

@@ -82,8 +82,10 @@ func Summarise(times []time.Duration) (Stats, error) {
 	for _, t := range sorted {
 		squares += (float64(t) - mean) * (float64(t) - mean)
 	}
-	s := Stats{Mean: time.Duration(math.Round(mean)), Min: sorted[0], Count: n,
-		Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, P95: sorted[(95*n+99)/100-1]}
+	s := Stats{
+		Mean: time.Duration(math.Round(mean)), Min: sorted[0], Count: n,
+		Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, P95: sorted[(95*n+99)/100-1],
+	}
 	if n > 1 {
 		s.Std = time.Duration(math.Round(math.Sqrt(squares / float64(n-1))))
 	}

@@ -19,10 +19,13 @@ func (w *writer) metadata(n *Network) {
 	}
 	js, _ := json.Marshal(bits) // keys sorted
 	for _, e := range []onnx.Entry{
-		{Key: "hanas.arch", Value: n.Arch}, {Key: "hanas.space", Value: n.Space},
-		{Key: "hanas.profile", Value: string(w.set.Profile)}, {Key: "hanas.bits", Value: string(js)},
+		{Key: "hanas.arch", Value: n.Arch},
+		{Key: "hanas.space", Value: n.Space},
+		{Key: "hanas.profile", Value: string(w.set.Profile)},
+		{Key: "hanas.bits", Value: string(js)},
 		{Key: "hanas.resolution", Value: fmt.Sprint(n.Resolution)},
-		{Key: "hanas.mean", Value: floats(n.Mean)}, {Key: "hanas.std", Value: floats(n.Std)},
+		{Key: "hanas.mean", Value: floats(n.Mean)},
+		{Key: "hanas.std", Value: floats(n.Std)},
 		{Key: "hanas.labels", Value: strings.Join(n.Labels, "\n")},
 	} {
 		if e.Value != "" {

@@ -22,8 +22,10 @@ var typedFields = map[protowire.Number]struct {
 	tensorDoubles: {protowire.Fixed64Type, []DType{Double}},
 	tensorInt64s:  {protowire.VarintType, []DType{Int64}},
 	tensorUint64s: {protowire.VarintType, []DType{Uint32, Uint64}},
-	tensorInt32s: {protowire.VarintType, []DType{Int32, Int16, Int8, Uint16, Uint8, Bool, Float16, BFloat16,
-		Int4, Uint4, Int2, Uint2}},
+	tensorInt32s: {protowire.VarintType, []DType{
+		Int32, Int16, Int8, Uint16, Uint8, Bool, Float16, BFloat16,
+		Int4, Uint4, Int2, Uint2,
+	}},
 }
 
 // tensorFields is a TensorProto before its data is read.

@@ -170,10 +170,14 @@ var table = []OpSpec{
 	{"NonMaxSuppression", "", 10, 2, 5, 1, 1, opt(Int("center_point_box", 0)), inferNonMax},
 
 	// Quantisation.
-	{"QuantizeLinear", "", 10, 2, 3, 1, 1, []AttrSpec{since(13, Int("axis", 1)), since(19, Int("saturate", 1)),
-		since(21, Int("block_size", 0)), since(21, Int("output_dtype", 0)), since(23, Int("precision", 0))}, inferQuantize},
-	{"DequantizeLinear", "", 10, 2, 3, 1, 1, []AttrSpec{since(13, Int("axis", 1)), since(21, Int("block_size", 0)),
-		since(23, Int("output_dtype", 0))}, inferDequantize},
+	{"QuantizeLinear", "", 10, 2, 3, 1, 1, []AttrSpec{
+		since(13, Int("axis", 1)), since(19, Int("saturate", 1)),
+		since(21, Int("block_size", 0)), since(21, Int("output_dtype", 0)), since(23, Int("precision", 0)),
+	}, inferQuantize},
+	{"DequantizeLinear", "", 10, 2, 3, 1, 1, []AttrSpec{
+		since(13, Int("axis", 1)), since(21, Int("block_size", 0)),
+		since(23, Int("output_dtype", 0)),
+	}, inferDequantize},
 }
 
 // byName is filled by init: the table's rules refer to it.

@@ -23,7 +23,8 @@ func demo() *report.Data {
 	d.Random = demoFront(rng, 17, 0.868, report.Predicted)
 	d.Baselines = []report.Baseline{
 		{"largest, 8 bits", report.Fig(0.8745, report.Predicted), report.Fig(1.32, report.Predicted), report.Fig(212e3, report.Modelled)},
-		{"smallest, 8 bits", report.Fig(0.641, report.Predicted), report.Fig(0.21, report.Predicted), report.Fig(31e3, report.Modelled)}}
+		{"smallest, 8 bits", report.Fig(0.641, report.Predicted), report.Fig(0.21, report.Predicted), report.Fig(31e3, report.Modelled)},
+	}
 	for g := range 60 {
 		n := 64 * (g + 1)
 		d.Progress = append(d.Progress, report.Progress{Evaluations: n, Search: 0.86 * (1 - math.Exp(-float64(g+4)/11)), Random: 0.79 * (1 - 0.5*math.Exp(-float64(g+4)/20))})
@@ -39,17 +40,34 @@ func demo() *report.Data {
 	d.Predictor = report.PredictorFit{Tau: 0.874, Rho: 0.971, RMSEpp: 1.21, BiasPP: -0.08, NTrain: 1800, NTest: 500}
 	for s := range 900 {
 		t := float64(s) / 900
-		d.Training = append(d.Training, report.Step{Step: s * 2, Largest: 0.9 + 2.7*math.Exp(-5*t) + 0.05*rng.NormFloat64(),
-			Others: 1.1 + 2.5*math.Exp(-4*t) + 0.05*rng.NormFloat64(), Accuracy: 0.86*(1-math.Exp(-5*t)) + 0.02*rng.Float64()})
+		d.Training = append(d.Training, report.Step{
+			Step: s * 2, Largest: 0.9 + 2.7*math.Exp(-5*t) + 0.05*rng.NormFloat64(),
+			Others: 1.1 + 2.5*math.Exp(-4*t) + 0.05*rng.NormFloat64(), Accuracy: 0.86*(1-math.Exp(-5*t)) + 0.02*rng.Float64(),
+		})
 	}
 	d.Table = report.TableSummary{Device: "this machine", Source: "the profiler", Rows: 1274, ErrorPC: 4.1, Checked: 80, Kinds: []report.RowKind{
-		{"conv", 12, 0, 0, 0, 0.021, 0.034, 0.051}, {"pointwise", 640, 0, 12, 0, 0.004, 0.019, 0.11}, {"depthwise", 420, 0, 0, 30, 0.006, 0.022, 0.16},
-		{"linear", 24, 0, 0, 0, 0.002, 0.0031, 0.0048}, {"add", 96, 0, 0, 0, 0.001, 0.002, 0.004}, {"pool", 40, 0, 0, 0, 0.001, 0.0015, 0.003}}}
+		{"conv", 12, 0, 0, 0, 0.021, 0.034, 0.051},
+		{"pointwise", 640, 0, 12, 0, 0.004, 0.019, 0.11},
+		{"depthwise", 420, 0, 0, 30, 0.006, 0.022, 0.16},
+		{"linear", 24, 0, 0, 0, 0.002, 0.0031, 0.0048},
+		{"add", 96, 0, 0, 0, 0.001, 0.002, 0.004},
+		{"pool", 40, 0, 0, 0, 0.001, 0.0015, 0.003},
+	}}
 	for i, w := range []struct{ acc, ms float64 }{{0.8905, 1.02}, {0.871, 0.61}, {0.823, 0.34}} {
 		d.Winners = append(d.Winners, demoWinner(rng, i, w.acc, w.ms, d.Front))
 	}
-	d.Stages = []report.Stage{{"data", 2.1, false}, {"supernet", 512, false}, {"sample", 0.2, false}, {"evaluate", 182, false}, {"predictor", 14, false},
-		{"lut", 41, true}, {"search", 22, false}, {"export", 3.4, false}, {"validate", 31, false}, {"report", 0.3, false}}
+	d.Stages = []report.Stage{
+		{"data", 2.1, false},
+		{"supernet", 512, false},
+		{"sample", 0.2, false},
+		{"evaluate", 182, false},
+		{"predictor", 14, false},
+		{"lut", 41, true},
+		{"search", 22, false},
+		{"export", 3.4, false},
+		{"validate", 31, false},
+		{"report", 0.3, false},
+	}
 	return d
 }
 
@@ -58,8 +76,10 @@ func demoFront(rng *rand.Rand, n int, top float64, from report.Provenance) []rep
 	for i := range n {
 		l := 0.21 * math.Pow(6.6, float64(i)/float64(n-1))
 		acc := top - 0.30*math.Exp(-2.9*math.Log(l/0.17)) + 0.002*rng.Float64()
-		p := report.Point{Arch: fmt.Sprintf("r32:st16:w%dd%d[k3e2w4.4.8a8.8.8]:h%d", 16+i, 1+i%3, 96+8*(i%5)),
-			Accuracy: report.Fig(acc, from), Latency: report.Fig(l, report.Predicted), Memory: report.Fig(22e3*math.Pow(l/0.2, 1.1), report.Modelled)}
+		p := report.Point{
+			Arch:     fmt.Sprintf("r32:st16:w%dd%d[k3e2w4.4.8a8.8.8]:h%d", 16+i, 1+i%3, 96+8*(i%5)),
+			Accuracy: report.Fig(acc, from), Latency: report.Fig(l, report.Predicted), Memory: report.Fig(22e3*math.Pow(l/0.2, 1.1), report.Modelled),
+		}
 		if i%4 == 0 {
 			p.Measured = report.Fig(acc-0.004*rng.Float64(), report.Measured)
 		}
@@ -79,11 +99,13 @@ func demoWinner(rng *rand.Rand, i int, acc, ms float64, front []report.Point) re
 		}
 	}
 	scored := acc + 0.0035
-	w := report.Winner{Name: string(rune('A' + i)), File: fmt.Sprintf("models/%c.onnx", 'a'+i), Arch: best.Arch,
+	w := report.Winner{
+		Name: string(rune('A' + i)), File: fmt.Sprintf("models/%c.onnx", 'a'+i), Arch: best.Arch,
 		Top1Val: report.Fig(scored, report.Measured), Top5Val: report.Fig(0.985, report.Measured),
 		Top1Test: report.Fig(acc, report.Measured), Top5Test: report.Fig(0.981, report.Measured), TestN: 2000, Scored: &scored,
 		LatencyPredicted: best.Latency, LatencyMeasured: report.Figure{Value: ms, From: report.Measured, Std: ms / 40},
-		FileBytes: int64(160e3 * ms), WeightBytes: int64(140e3 * ms), PeakActivationBytes: 49152, Params: int64(190e3 * ms), MACs: int64(5.4e6 * ms)}
+		FileBytes: int64(160e3 * ms), WeightBytes: int64(140e3 * ms), PeakActivationBytes: 49152, Params: int64(190e3 * ms), MACs: int64(5.4e6 * ms),
+	}
 	in, size := 3, 32
 	add := func(name, kind, block string, out, k, stride int) {
 		size /= stride
@@ -91,8 +113,10 @@ func demoWinner(rng *rand.Rand, i int, acc, ms float64, front []report.Point) re
 		if name == "stem" || name == "classifier" {
 			bits = 8
 		}
-		w.Layers = append(w.Layers, report.Layer{Name: name, Kind: kind, Block: block, In: in, Out: out, Size: size, Kernel: k, Stride: stride, WBits: bits,
-			ABits: []int{8, 8, 8, 4, 16}[rng.IntN(5)], LatencyMS: 0.02 * rng.Float64()})
+		w.Layers = append(w.Layers, report.Layer{
+			Name: name, Kind: kind, Block: block, In: in, Out: out, Size: size, Kernel: k, Stride: stride, WBits: bits,
+			ABits: []int{8, 8, 8, 4, 16}[rng.IntN(5)], LatencyMS: 0.02 * rng.Float64(),
+		})
 		in = out
 	}
 	add("stem", "conv", "stem", 16, 3, 2)

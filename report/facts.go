@@ -121,8 +121,10 @@ type table struct {
 }
 
 func winnersTable(list []Winner) table {
-	t := table{Head: []string{"", "top-1 test", "95 % interval", "top-5 test", "top-1 val", "scored = shipped", "latency predicted", "latency measured",
-		"file", "weights", "peak activations", "params", "MACs"}, Left: 1}
+	t := table{Head: []string{
+		"", "top-1 test", "95 % interval", "top-5 test", "top-1 val", "scored = shipped", "latency predicted", "latency measured",
+		"file", "weights", "peak activations", "params", "MACs",
+	}, Left: 1}
 	for _, w := range list {
 		interval := "–"
 		if w.Top1Test.Has() && w.TestN > 0 {
@@ -141,8 +143,10 @@ func winnersTable(list []Winner) table {
 			measured = fmt.Sprintf("%s ± %s", measured, digits(w.LatencyMeasured.Std))
 		}
 		t.IDs = append(t.IDs, w.Name)
-		t.Rows = append(t.Rows, []string{w.Name, figure(w.Top1Test, percent2), interval, figure(w.Top5Test, percent2), figure(w.Top1Val, percent2), same,
-			figure(w.LatencyPredicted, ms), measured, bytesOf(w.FileBytes), bytesOf(w.WeightBytes), bytesOf(w.PeakActivationBytes), count(w.Params), count(w.MACs)})
+		t.Rows = append(t.Rows, []string{
+			w.Name, figure(w.Top1Test, percent2), interval, figure(w.Top5Test, percent2), figure(w.Top1Val, percent2), same,
+			figure(w.LatencyPredicted, ms), measured, bytesOf(w.FileBytes), bytesOf(w.WeightBytes), bytesOf(w.PeakActivationBytes), count(w.Params), count(w.MACs),
+		})
 	}
 	return t.trim()
 }
@@ -199,15 +203,18 @@ func frontTable(points []Point) table {
 		return "–"
 	}
 	for _, p := range sorted {
-		t.Rows = append(t.Rows, []string{figure(p.Latency, ms), figure(p.Accuracy, percent2), figure(p.Measured, percent2), figure(p.Memory, size),
-			figure(p.Energy, func(v float64) string { return digits(v) + " mJ" }), bits(p.WBits), bits(p.ABits), p.Arch})
+		t.Rows = append(t.Rows, []string{
+			figure(p.Latency, ms), figure(p.Accuracy, percent2), figure(p.Measured, percent2), figure(p.Memory, size),
+			figure(p.Energy, func(v float64) string { return digits(v) + " mJ" }), bits(p.WBits), bits(p.ABits), p.Arch,
+		})
 	}
 	return t.trim()
 }
 
 func predictorTable(p PredictorFit) table {
 	return table{Head: []string{"Kendall's τ-b", "Spearman's ρ", "RMSE", "bias", "trained on", "tested on"}, Rows: [][]string{{
-		fmt.Sprintf("%.3f", p.Tau), fmt.Sprintf("%.3f", p.Rho), fmt.Sprintf("%.2f pp", p.RMSEpp), fmt.Sprintf("%+.2f pp", p.BiasPP), whole(p.NTrain), whole(p.NTest)}}}
+		fmt.Sprintf("%.3f", p.Tau), fmt.Sprintf("%.3f", p.Rho), fmt.Sprintf("%.2f pp", p.RMSEpp), fmt.Sprintf("%+.2f pp", p.BiasPP), whole(p.NTrain), whole(p.NTest),
+	}}}
 }
 
 func kindsTable(s TableSummary) table {
@@ -219,8 +226,10 @@ func kindsTable(s TableSummary) table {
 		return whole(n)
 	}
 	for _, k := range s.Kinds {
-		t.Rows = append(t.Rows, []string{k.Kind, whole(k.Measured + k.Imported + k.Predicted + k.Modelled), some(k.Measured), some(k.Imported), some(k.Predicted),
-			some(k.Modelled), digits(1000 * k.MinMS), digits(1000 * k.MedianMS), digits(1000 * k.MaxMS)})
+		t.Rows = append(t.Rows, []string{
+			k.Kind, whole(k.Measured + k.Imported + k.Predicted + k.Modelled), some(k.Measured), some(k.Imported), some(k.Predicted),
+			some(k.Modelled), digits(1000 * k.MinMS), digits(1000 * k.MedianMS), digits(1000 * k.MaxMS),
+		})
 	}
 	return t.trim()
 }

@@ -8,13 +8,41 @@ import (
 
 func TestPrinting(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{digits(0), "0"}, {digits(0.012345), "0.0123"}, {digits(0.1), "0.100"}, {digits(0.99949), "0.999"}, {digits(0.9996), "1.00"}, {digits(1.005), "1.00"},
-		{digits(12.34), "12.3"}, {digits(99.96), "100"}, {digits(1234567), "1,234,567"}, {digits(-3.14159), "-3.14"},
-		{size(12), "12 B"}, {size(1000), "1.00 kB"}, {size(123456), "123 kB"}, {size(999600), "1.00 MB"}, {size(4.2e6), "4.20 MB"},
-		{scaled(999), "999"}, {scaled(5400000), "5.40 M"}, {scaled(2.1e9), "2.10 G"}, {whole(-1234), "-1,234"}, {whole(999), "999"},
-		{percent(0.8905), "89.0 %"}, {percent2(0.890551), "89.06 %"}, {duration(0.02), "20 ms"}, {duration(61.5), "61.5 s"}, {duration(812), "13 min 32 s"}, {duration(9000), "2 h 30 min"},
-		{power(27.4), "10²⁷"}, {plain(-0.0000000001), "0"}, {plain(0.30000000000000004), "0.3"}, {plain(12500), "12,500"}, {ratio(0.7), "70 %"}, {ratio(0.725), "72.5 %"},
-		{figure(Figure{}, ms), "–"}, {figure(Fig(math.NaN(), Measured), ms), "–"}, {figure(Fig(1.5, Predicted), ms), "1.50 ms ○"},
+		{digits(0), "0"},
+		{digits(0.012345), "0.0123"},
+		{digits(0.1), "0.100"},
+		{digits(0.99949), "0.999"},
+		{digits(0.9996), "1.00"},
+		{digits(1.005), "1.00"},
+		{digits(12.34), "12.3"},
+		{digits(99.96), "100"},
+		{digits(1234567), "1,234,567"},
+		{digits(-3.14159), "-3.14"},
+		{size(12), "12 B"},
+		{size(1000), "1.00 kB"},
+		{size(123456), "123 kB"},
+		{size(999600), "1.00 MB"},
+		{size(4.2e6), "4.20 MB"},
+		{scaled(999), "999"},
+		{scaled(5400000), "5.40 M"},
+		{scaled(2.1e9), "2.10 G"},
+		{whole(-1234), "-1,234"},
+		{whole(999), "999"},
+		{percent(0.8905), "89.0 %"},
+		{percent2(0.890551), "89.06 %"},
+		{duration(0.02), "20 ms"},
+		{duration(61.5), "61.5 s"},
+		{duration(812), "13 min 32 s"},
+		{duration(9000), "2 h 30 min"},
+		{power(27.4), "10²⁷"},
+		{plain(-0.0000000001), "0"},
+		{plain(0.30000000000000004), "0.3"},
+		{plain(12500), "12,500"},
+		{ratio(0.7), "70 %"},
+		{ratio(0.725), "72.5 %"},
+		{figure(Figure{}, ms), "–"},
+		{figure(Fig(math.NaN(), Measured), ms), "–"},
+		{figure(Fig(1.5, Predicted), ms), "1.50 ms ○"},
 	} {
 		if c.got != c.want {
 			t.Errorf("printed %q, want %q", c.got, c.want)
@@ -77,8 +105,10 @@ func TestGain(t *testing.T) {
 	point := func(acc, ms float64, from Provenance) Point {
 		return Point{Accuracy: Fig(acc, from), Latency: Fig(ms, Predicted), Memory: Fig(100, Modelled)}
 	}
-	d := &Data{Baselines: []Baseline{{"big", Fig(0.8, Predicted), Fig(6, Predicted), Fig(100, Modelled)}},
-		Front: []Point{point(0.7, 1, Predicted), point(0.81, 2, Predicted), point(0.9, 3, Predicted), point(0.95, 0.5, Measured)}}
+	d := &Data{
+		Baselines: []Baseline{{"big", Fig(0.8, Predicted), Fig(6, Predicted), Fig(100, Modelled)}},
+		Front:     []Point{point(0.7, 1, Predicted), point(0.81, 2, Predicted), point(0.9, 3, Predicted), point(0.95, 0.5, Measured)},
+	}
 	if _, p, times := speedup(d); p == nil || times != 3 || p.Latency.Value != 2 {
 		t.Errorf("speed-up %v of %+v, want 3: the measured accuracy may not be compared with a predicted one", times, p)
 	}

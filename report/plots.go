@@ -45,8 +45,10 @@ func pointDots(points []Point, class, name string) []dot {
 			fmt.Fprintf(&tip, "\nmean bits: weights %.1f, activations %.1f", b, meanBits(p.ABits))
 		}
 		fmt.Fprintf(&tip, "\n%s", p.Arch)
-		out = append(out, dot{name: p.Arch, x: p.Latency.Value, y: y.Value, memory: p.Memory.Value,
-			xFrom: p.Latency.From, yFrom: y.From, class: class, detail: tip.String()})
+		out = append(out, dot{
+			name: p.Arch, x: p.Latency.Value, y: y.Value, memory: p.Memory.Value,
+			xFrom: p.Latency.From, yFrom: y.From, class: class, detail: tip.String(),
+		})
 	}
 	slices.SortFunc(out, func(a, b dot) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(b.y, a.y)) })
 	return out

@@ -134,12 +134,14 @@ func HTML(w io.Writer, d *Data) error {
 }
 
 func newView(d *Data) *view {
-	v := &view{Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
+	v := &view{
+		Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
 		FrontRows: frontTable(d.Front), RandomRows: frontTable(d.Random), Winners: winnersTable(d.Winners), Published: publishedTable(d),
 		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d.Winners),
 		TableNote: tableNote(d.Table),
 		Facts:     runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
-		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency)}
+		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency),
+	}
 	if v.Title == "" {
 		v.Title = "Search report"
 	}

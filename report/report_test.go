@@ -101,10 +101,12 @@ var quoted = regexp.MustCompile(`="[^"]*"`)
 
 func TestHTML(t *testing.T) {
 	empty := &report.Data{}
-	thin := &report.Data{Front: []report.Point{{Arch: "a", Accuracy: report.Fig(0.5, report.Predicted), Latency: report.Fig(1, report.Modelled)}},
+	thin := &report.Data{
+		Front:  []report.Point{{Arch: "a", Accuracy: report.Fig(0.5, report.Predicted), Latency: report.Fig(1, report.Modelled)}},
 		Random: []report.Point{{Arch: "b"}}, Progress: []report.Progress{{Evaluations: 1, Search: 1}}, Training: []report.Step{{Step: 1, Largest: 2}},
 		Accuracy: []report.Pair{{Predicted: 0.5, Measured: 0.5}}, Latency: []report.Pair{{Predicted: -1, Measured: 0}},
-		Winners: []report.Winner{{Name: "A", Layers: []report.Layer{{Name: "stem", WBits: 8, Out: 1}}}}}
+		Winners: []report.Winner{{Name: "A", Layers: []report.Layer{{Name: "stem", WBits: 8, Out: 1}}}},
+	}
 	odd := demo()
 	odd.Front[3].Accuracy.Value, odd.Front[4].Latency.Value, odd.Accuracy[0].Measured = math.NaN(), math.Inf(1), math.NaN()
 	for name, d := range map[string]*report.Data{"demo": demo(), "empty": empty, "thin": thin, "odd": odd, "hostile": hostile()} {
@@ -131,8 +133,10 @@ func TestHTML(t *testing.T) {
 
 func TestHTMLShowsEverything(t *testing.T) {
 	page := html(t, demo())
-	for _, want := range []string{"89.1", "3/3", "τ", "✓ equal", "Kendall", "published", "obtained here", "79.8 %", "38.0 ms", "MobileNetV3-Large",
-		"random search", "95 % interval", "87.6 – 90.3 %", "off by 4.1 % on average", "stand-in drawn by the program", "hanas run quick", "1,800", "depthwise 3x3"} {
+	for _, want := range []string{
+		"89.1", "3/3", "τ", "✓ equal", "Kendall", "published", "obtained here", "79.8 %", "38.0 ms", "MobileNetV3-Large",
+		"random search", "95 % interval", "87.6 – 90.3 %", "off by 4.1 % on average", "stand-in drawn by the program", "hanas run quick", "1,800", "depthwise 3x3",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not have %q", want)
 		}

@@ -11,8 +11,10 @@ func (s *Space) DistinctLayers() []Layer {
 	w, a := s.endChoices()
 	for _, res := range s.Resolutions {
 		sizes := res
-		stem := Layer{Name: "stem", Kind: Conv, Stage: -1, Block: -1, In: s.Channels, InSize: res,
-			Kernel: s.StemKernel, Stride: s.StemStride, Groups: 1, Act: s.StemAct}
+		stem := Layer{
+			Name: "stem", Kind: Conv, Stage: -1, Block: -1, In: s.Channels, InSize: res,
+			Kernel: s.StemKernel, Stride: s.StemStride, Groups: 1, Act: s.StemAct,
+		}
 		for _, stem.Out = range s.StemWidths {
 			sizes = d.add(stem, w, a)
 		}
@@ -84,8 +86,10 @@ func (d *distinct) block(n, b, in, width, size, stride int) int {
 	out := size
 	for _, e := range st.Expands {
 		hidden := s.hidden(in, e)
-		l := Layer{Stage: n, Block: b, Kind: Pointwise, Name: layerName(n, b, partExpand), In: in, Out: hidden, InSize: size,
-			Kernel: 1, Stride: 1, Groups: 1, Act: st.Act}
+		l := Layer{
+			Stage: n, Block: b, Kind: Pointwise, Name: layerName(n, b, partExpand), In: in, Out: hidden, InSize: size,
+			Kernel: 1, Stride: 1, Groups: 1, Act: st.Act,
+		}
 		if e != 1 {
 			d.add(l, s.WBits, s.ABits)
 		}
@@ -93,8 +97,10 @@ func (d *distinct) block(n, b, in, width, size, stride int) int {
 		for _, l.Kernel = range st.Kernels {
 			out = d.add(l, s.WBits, s.ABits)
 		}
-		inner := Layer{Stage: n, Block: b, Kind: SE, Name: layerName(n, b, partSE), In: hidden, Out: hidden, InSize: out,
-			Kernel: 1, Stride: 1, Groups: 1}
+		inner := Layer{
+			Stage: n, Block: b, Kind: SE, Name: layerName(n, b, partSE), In: hidden, Out: hidden, InSize: out,
+			Kernel: 1, Stride: 1, Groups: 1,
+		}
 		if st.SE {
 			inner.Mid = squeeze(hidden)
 			d.add(inner, []int{s.fixedW()}, s.ABits)
@@ -103,8 +109,10 @@ func (d *distinct) block(n, b, in, width, size, stride int) int {
 		d.add(inner, s.WBits, s.ABits)
 	}
 	if stride == 1 && in == width {
-		d.add(Layer{Stage: n, Block: b, Kind: Add, Name: layerName(n, b, partAdd), In: in, Out: width, InSize: out,
-			Kernel: 1, Stride: 1, Groups: 1}, []int{0}, d.addBits(n, b))
+		d.add(Layer{
+			Stage: n, Block: b, Kind: Add, Name: layerName(n, b, partAdd), In: in, Out: width, InSize: out,
+			Kernel: 1, Stride: 1, Groups: 1,
+		}, []int{0}, d.addBits(n, b))
 	}
 	return out
 }

@@ -15,26 +15,34 @@ func (s *Space) AppendLayers(dst []Layer, a Arch) []Layer {
 	x.in = s.Channels
 	stem := s.StemWidths[x.next()]
 	w, act := x.endBits(endsAt, 0)
-	x.emit(Layer{Name: "stem", Kind: Conv, Stage: -1, Block: -1, Out: stem, Kernel: s.StemKernel, Stride: s.StemStride,
-		Groups: 1, Act: s.StemAct, WBits: w, ABits: act})
+	x.emit(Layer{
+		Name: "stem", Kind: Conv, Stage: -1, Block: -1, Out: stem, Kernel: s.StemKernel, Stride: s.StemStride,
+		Groups: 1, Act: s.StemAct, WBits: w, ABits: act,
+	})
 	for n := range s.Stages {
 		x.stage(n)
 	}
 	if len(s.HeadWidths) > 0 {
 		width := s.HeadWidths[x.next()]
 		w, act := x.bits()
-		x.emit(Layer{Name: "head", Kind: Pointwise, Stage: -1, Block: -1, Out: width, Kernel: 1, Stride: 1, Groups: 1,
-			Act: s.HeadAct, WBits: w, ABits: act})
+		x.emit(Layer{
+			Name: "head", Kind: Pointwise, Stage: -1, Block: -1, Out: width, Kernel: 1, Stride: 1, Groups: 1,
+			Act: s.HeadAct, WBits: w, ABits: act,
+		})
 	}
 	x.emit(Layer{Name: "pool", Kind: Pool, Stage: -1, Block: -1, Out: x.in, Kernel: x.size, Stride: 1, Groups: 1})
 	if s.FeatureMix > 0 {
 		w, act := x.endBits(endsAt, 2)
-		x.emit(Layer{Name: "mix", Kind: Pointwise, Stage: -1, Block: -1, Out: s.FeatureMix, Kernel: 1, Stride: 1, Groups: 1,
-			Act: s.HeadAct, NoNorm: true, WBits: w, ABits: act})
+		x.emit(Layer{
+			Name: "mix", Kind: Pointwise, Stage: -1, Block: -1, Out: s.FeatureMix, Kernel: 1, Stride: 1, Groups: 1,
+			Act: s.HeadAct, NoNorm: true, WBits: w, ABits: act,
+		})
 	}
 	w, act = x.endBits(endsAt, 1)
-	x.emit(Layer{Name: "classifier", Kind: Linear, Stage: -1, Block: -1, Out: s.Classes, Kernel: 1, Stride: 1, Groups: 1,
-		WBits: w, ABits: act})
+	x.emit(Layer{
+		Name: "classifier", Kind: Linear, Stage: -1, Block: -1, Out: s.Classes, Kernel: 1, Stride: 1, Groups: 1,
+		WBits: w, ABits: act,
+	})
 	return x.layers
 }
 
@@ -115,8 +123,10 @@ func (x *expansion) block(n, b, stride, width int) {
 	l.WBits, l.ABits = x.bits()
 	x.emit(l)
 	if st.SE {
-		x.emit(Layer{Stage: n, Block: b, Kind: SE, Name: layerName(n, b, partSE), Out: hidden, Kernel: 1, Stride: 1, Groups: 1,
-			Mid: squeeze(hidden), WBits: x.s.fixedW()})
+		x.emit(Layer{
+			Stage: n, Block: b, Kind: SE, Name: layerName(n, b, partSE), Out: hidden, Kernel: 1, Stride: 1, Groups: 1,
+			Mid: squeeze(hidden), WBits: x.s.fixedW(),
+		})
 	}
 	l = Layer{Stage: n, Block: b, Kind: Pointwise, Name: layerName(n, b, partProject), Out: width, Kernel: 1, Stride: 1, Groups: 1}
 	l.WBits, l.ABits = x.bits()

@@ -50,8 +50,10 @@ func onceForAll(name string, widths []int, stem, head, mix int) Space {
 		se     bool
 	}{{1, "relu", false}, {2, "relu", false}, {2, "relu", true}, {2, "hswish", false}, {1, "hswish", true}, {2, "hswish", true}}
 	for i, r := range rows {
-		st := Stage{Widths: widths[i : i+1], Depths: []int{2, 3, 4}, Kernels: []int{3, 5, 7}, Expands: []float64{3, 4, 6},
-			Stride: r.stride, Act: r.act, SE: r.se}
+		st := Stage{
+			Widths: widths[i : i+1], Depths: []int{2, 3, 4}, Kernels: []int{3, 5, 7}, Expands: []float64{3, 4, 6},
+			Stride: r.stride, Act: r.act, SE: r.se,
+		}
 		if i == 0 { // one fixed block without expand layer
 			st.Depths, st.Kernels, st.Expands = []int{1}, []int{3}, []float64{1}
 		}

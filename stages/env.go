@@ -110,8 +110,10 @@ func (e *Env) data(ctx context.Context) (*datasets.Set, error) {
 		if size == 0 {
 			size = e.Space.Resolutions[len(e.Space.Resolutions)-1]
 		}
-		set, err := datasets.Open(ctx, datasets.Settings{Kind: d.Kind, Path: d.Path, Train: d.Train, Val: d.Val, Test: d.Test,
-			Size: size, Resize: d.Resize, Seed: e.Config.Seed, Difficulty: d.Difficulty})
+		set, err := datasets.Open(ctx, datasets.Settings{
+			Kind: d.Kind, Path: d.Path, Train: d.Train, Val: d.Val, Test: d.Test,
+			Size: size, Resize: d.Resize, Seed: e.Config.Seed, Difficulty: d.Difficulty,
+		})
 		if err != nil {
 			return nil, err
 		}

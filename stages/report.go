@@ -28,8 +28,10 @@ type artifacts struct {
 
 func readArtifacts(p *pipeline.Pass) (*artifacts, error) {
 	var a artifacts
-	for name, v := range map[string]any{dataFile: &a.data, trainingFile: &a.training, predictorJSON: &a.predictor, latencyJSON: &a.latency,
-		frontFile: &a.front, searchFile: &a.search, validationFile: &a.validation} {
+	for name, v := range map[string]any{
+		dataFile: &a.data, trainingFile: &a.training, predictorJSON: &a.predictor, latencyJSON: &a.latency,
+		frontFile: &a.front, searchFile: &a.search, validationFile: &a.validation,
+	} {
 		if err := readJSON(p.Input(name), v); err != nil {
 			return nil, err
 		}
@@ -96,8 +98,10 @@ func (e *Env) reportRun(a *artifacts) *report.Data {
 
 // reportPoint is a front point; where it was exported, with its scored accuracy.
 func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
-	out := report.Point{Arch: pt.Arch, Accuracy: report.Figure{Value: pt.Accuracy, From: report.Predicted, Std: pt.Std},
-		Latency: report.Fig(pt.LatencyMS, report.Predicted), Memory: report.Fig(float64(pt.MemoryBytes), report.Modelled)}
+	out := report.Point{
+		Arch: pt.Arch, Accuracy: report.Figure{Value: pt.Accuracy, From: report.Predicted, Std: pt.Std},
+		Latency: report.Fig(pt.LatencyMS, report.Predicted), Memory: report.Fig(float64(pt.MemoryBytes), report.Modelled),
+	}
 	if i := slices.IndexFunc(a.validation.Models, func(m checkedModel) bool { return m.Arch == pt.Arch }); i >= 0 {
 		out.Measured = report.Fig(a.validation.Models[i].Top1Scored, report.Measured)
 	}
@@ -113,12 +117,14 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 
 func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, error) {
 	scored := m.Top1Scored
-	w := report.Winner{Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch,
+	w := report.Winner{
+		Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch,
 		Top1Val: report.Fig(m.Top1Again, report.Measured), Top1Test: report.Fig(m.Top1, report.Measured), Top5Test: report.Fig(m.Top5, report.Measured),
 		TestN: m.Images, Scored: &scored,
 		LatencyPredicted: report.Fig(m.LatencyMS.Predicted, report.Predicted),
 		LatencyMeasured:  report.Figure{Value: m.LatencyMS.Measured, From: report.Measured, Std: m.LatencyMS.Std},
-		FileBytes:        m.FileBytes, WeightBytes: m.WeightBytes, PeakActivationBytes: m.PeakBytes, Params: m.Params, MACs: m.MACs}
+		FileBytes:        m.FileBytes, WeightBytes: m.WeightBytes, PeakActivationBytes: m.PeakBytes, Params: m.Params, MACs: m.MACs,
+	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {
 		return w, fmt.Errorf("stages: report: %w", err)
@@ -129,8 +135,10 @@ func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, 
 		if l.Stage >= 0 {
 			block = fmt.Sprintf("s%d.b%d", l.Stage, l.Block)
 		}
-		w.Layers = append(w.Layers, report.Layer{Name: l.Name, Kind: string(l.Kind), Block: block, In: l.In, Out: l.Out, Size: l.OutSize,
-			Kernel: l.Kernel, Stride: l.Stride, WBits: l.WBits, ABits: l.ABits, LatencyMS: row.MeanMs})
+		w.Layers = append(w.Layers, report.Layer{
+			Name: l.Name, Kind: string(l.Kind), Block: block, In: l.In, Out: l.Out, Size: l.OutSize,
+			Kernel: l.Kernel, Stride: l.Stride, WBits: l.WBits, ABits: l.ABits, LatencyMS: row.MeanMs,
+		})
 	}
 	return w, nil
 }
@@ -153,8 +161,10 @@ func hypervolumes(s searchRecord) []report.Progress {
 }
 
 func (e *Env) tableSummary(a *artifacts) report.TableSummary {
-	t := report.TableSummary{Device: a.table.Device, Source: "profiled through " + a.table.Runtime, Rows: a.table.Len(),
-		ErrorPC: 100 * a.latency.Report.Corrected.MAPE, Checked: a.latency.Report.N}
+	t := report.TableSummary{
+		Device: a.table.Device, Source: "profiled through " + a.table.Runtime, Rows: a.table.Len(),
+		ErrorPC: 100 * a.latency.Report.Corrected.MAPE, Checked: a.latency.Report.N,
+	}
 	times := map[string][]float64{}
 	for _, l := range e.Space.DistinctLayers() {
 		if row, ok := a.table.Row(l.Key()); ok {
@@ -182,8 +192,10 @@ func (e *Env) tableSummary(a *artifacts) report.TableSummary {
 }
 
 func (e *Env) notes(a *artifacts) []string {
-	notes := []string{"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
-		"Memory is modelled: weights at their bits, scales and biases, and the largest sum of live activations at their bits."}
+	notes := []string{
+		"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
+		"Memory is modelled: weights at their bits, scales and biases, and the largest sum of live activations at their bits.",
+	}
 	if a.data.Info.Kind == "glyphs" {
 		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
 	}

@@ -121,8 +121,10 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	if rec.RandomSet, err = j.front(ctx, blind.Front); err != nil {
 		return err
 	}
-	front := frontRecord{Objectives: objectives, Reference: reference, Evaluations: found.Archive.Len(), Points: points,
-		Hypervolume: found.Front.Hypervolume(reference), RandomHypervolume: blind.Front.Hypervolume(reference)}
+	front := frontRecord{
+		Objectives: objectives, Reference: reference, Evaluations: found.Archive.Len(), Points: points,
+		Hypervolume: found.Front.Hypervolume(reference), RandomHypervolume: blind.Front.Hypervolume(reference),
+	}
 	p.Summary(fmt.Sprintf("%d points after %d evaluations; hypervolume %.4g, random search %.4g", len(points), front.Evaluations, front.Hypervolume, front.RandomHypervolume))
 	if err := writeJSON(p.Output(searchFile), rec); err != nil {
 		return err

@@ -35,9 +35,11 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	c := e.Config.Supernet
-	settings := supernet.TrainSettings{Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
+	settings := supernet.TrainSettings{
+		Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
 		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, NoDistill: c.NoDistill,
-		CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: set.Info.Augment}
+		CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: set.Info.Augment,
+	}
 	rec := trainingRecord{Params: net.Count()}
 	sum := 0.0
 	t := &supernet.Trainer{Net: net, Backend: backend, Images: im, Info: preprocessing(set.Info), Set: settings, Checkpoint: p.Work("checkpoint.safetensors")}

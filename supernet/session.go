@@ -65,8 +65,10 @@ func (s *Supernet) newSession(b Backend, layers []space.Layer, set graphSettings
 	if err != nil {
 		return nil, fmt.Errorf("supernet: training graph: %w", err)
 	}
-	n := &session{runner: r, layers: layers, views: plan.views, quants: plan.quants, feeds: map[string]*onnx.Tensor{},
-		inputs: r.Inputs(), scratch: make([]float32, largest)}
+	n := &session{
+		runner: r, layers: layers, views: plan.views, quants: plan.quants, feeds: map[string]*onnx.Tensor{},
+		inputs: r.Inputs(), scratch: make([]float32, largest),
+	}
 	for _, v := range plan.views {
 		n.feeds[v.spec.name] = onnx.NewTensor(onnx.Float, v.spec.shape...)
 	}

@@ -20,13 +20,15 @@ import (
 // tinySpace trains in a moment: two stages on 16x16 images of 4 classes.
 func tinySpace(t testing.TB) *space.Space {
 	t.Helper()
-	sp := &space.Space{Name: "tiny", Resolutions: []int{16}, Channels: 3, Classes: 4,
+	sp := &space.Space{
+		Name: "tiny", Resolutions: []int{16}, Channels: 3, Classes: 4,
 		StemWidths: []int{8}, StemStride: 2, StemKernel: 3, StemAct: "relu",
 		Stages: []space.Stage{
 			{Widths: []int{8}, Depths: []int{1, 2}, Kernels: []int{3, 5}, Expands: []float64{1, 2}, Stride: 1, Act: "relu"},
 			{Widths: []int{8, 16}, Depths: []int{1}, Kernels: []int{3}, Expands: []float64{2}, Stride: 2, Act: "relu6", SE: true},
 		},
-		HeadWidths: []int{16}, HeadAct: "relu", WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16}}
+		HeadWidths: []int{16}, HeadAct: "relu", WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16},
+	}
 	if err := sp.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +38,10 @@ func tinySpace(t testing.TB) *space.Space {
 // tinyImages are four kinds of stripes with noise: easy to tell apart.
 func tinyImages(n int) *datasets.Images {
 	rng := rand.New(rand.NewPCG(9, 9))
-	im := &datasets.Images{Size: 16, Classes: []string{"a", "b", "c", "d"}, Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.25, .25, .25},
-		Pixels: make([]uint8, n*3*256), Labels: make([]int32, n)}
+	im := &datasets.Images{
+		Size: 16, Classes: []string{"a", "b", "c", "d"}, Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.25, .25, .25},
+		Pixels: make([]uint8, n*3*256), Labels: make([]int32, n),
+	}
 	for i := range n {
 		k := rng.IntN(4)
 		im.Labels[i] = int32(k)
@@ -71,8 +75,10 @@ func tinyTrainer(t testing.TB, engine onnx.Engine, workers int, checkpoint strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Trainer{Net: net, Backend: Backend{Engine: engine}, Images: tinyImages(128), Info: tinyInfo, Checkpoint: checkpoint,
-		Set: TrainSettings{Epochs: 4, Batch: 32, MicroBatch: 16, Pool: 3, PoolSteps: 5, Rate: 0.01, Seed: 3, CheckpointAt: 1, Workers: workers, Augment: datasets.Augment{Pad: 1}}}
+	return &Trainer{
+		Net: net, Backend: Backend{Engine: engine}, Images: tinyImages(128), Info: tinyInfo, Checkpoint: checkpoint,
+		Set: TrainSettings{Epochs: 4, Batch: 32, MicroBatch: 16, Pool: 3, PoolSteps: 5, Rate: 0.01, Seed: 3, CheckpointAt: 1, Workers: workers, Augment: datasets.Augment{Pad: 1}},
+	}
 }
 
 func sameWeights(a, b *Supernet) bool {

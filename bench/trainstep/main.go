@@ -135,8 +135,11 @@ func report(w io.Writer, all []*contender) {
 	for _, c := range all {
 		fmt.Fprintf(w, "%-32s %7.0f images/s (median of %d rounds, best %.0f)\n", c.name, median(c.rate), len(c.rate), slices.Max(c.rate))
 	}
-	for _, pair := range [][2]string{{"hanas, 2 x 1 thread", "PyTorch nhwc, 2 threads"}, {"hanas, 1 x 1 thread", "PyTorch nhwc, 1 thread"},
-		{"hanas, 2 x 1 thread", "PyTorch nchw, 2 threads"}} {
+	for _, pair := range [][2]string{
+		{"hanas, 2 x 1 thread", "PyTorch nhwc, 2 threads"},
+		{"hanas, 1 x 1 thread", "PyTorch nhwc, 1 thread"},
+		{"hanas, 2 x 1 thread", "PyTorch nchw, 2 threads"},
+	} {
 		a := slices.IndexFunc(all, func(c *contender) bool { return c.name == pair[0] })
 		b := slices.IndexFunc(all, func(c *contender) bool { return c.name == pair[1] })
 		if a < 0 || b < 0 {

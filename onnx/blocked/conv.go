@@ -62,9 +62,11 @@ func (t *tape) readConv(n *onnx.Node) (*convolution, error) {
 	default:
 		c.kind = full
 	}
-	c.out = row{c: w[0], n: x.n,
+	c.out = row{
+		c: w[0], n: x.n,
 		h: (x.h+pads[0]+pads[2]-w[2])/c.stride + 1,
-		w: (x.w+pads[1]+pads[3]-w[3])/c.stride + 1}
+		w: (x.w+pads[1]+pads[3]-w[3])/c.stride + 1,
+	}
 	return c, nil
 }
 

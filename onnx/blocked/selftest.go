@@ -37,7 +37,8 @@ func selfTest(engine onnx.Engine, block int) (bool, error) {
 		Graph: &onnx.Graph{
 			Name: "selftest",
 			Nodes: []*onnx.Node{{Op: "Conv", Domain: onnx.NCHWc, Inputs: []string{"x", "w", "b"}, Outputs: []string{"y"}, Attrs: []onnx.Attr{
-				onnx.Int("group", block), onnx.Ints("kernel_shape", k, k), onnx.Ints("strides", 2, 2), onnx.Ints("pads", 1, 1, 1, 1)}}},
+				onnx.Int("group", block), onnx.Ints("kernel_shape", k, k), onnx.Ints("strides", 2, 2), onnx.Ints("pads", 1, 1, 1, 1),
+			}}},
 			Inputs:  []onnx.ValueInfo{info("x", 1, block, h, w), info("w", block, 1, k, k), info("b", block)},
 			Outputs: []onnx.ValueInfo{info("y", 1, block, oh, ow)},
 		},

@@ -72,11 +72,15 @@ func (r *Report) judge() {
 		{r.ORT == nil && r.NPM == "", "npm is not installed, so the library cannot be fetched", "install Node.js with npm, or set " + EnvLibrary},
 		{r.CCompiler == "", "no C compiler found", "install gcc or clang if you mean to build or test the program from source"},
 		{runtime.GOARCH == "amd64" && !r.Machine.has("AVX2"), "the processor has no AVX2: training and evaluation will be slow", "use a newer machine"},
-		{runtime.GOARCH == "amd64" && r.Machine.has("AVX2") && !r.Machine.has("AVX512VNNI") && !r.Machine.has("AVXVNNI"),
+		{
+			runtime.GOARCH == "amd64" && r.Machine.has("AVX2") && !r.Machine.has("AVX512VNNI") && !r.Machine.has("AVXVNNI"),
 			"the processor has no VNNI: int8 products may saturate and int8 latencies are not typical",
-			"prefer latencies measured on the target device"},
-		{r.Machine.Governor != "" && r.Machine.Governor != "performance", "the CPU frequency governor is " + r.Machine.Governor + ": latencies measured here will vary",
-			"sudo cpupower frequency-set -g performance"},
+			"prefer latencies measured on the target device",
+		},
+		{
+			r.Machine.Governor != "" && r.Machine.Governor != "performance", "the CPU frequency governor is " + r.Machine.Governor + ": latencies measured here will vary",
+			"sudo cpupower frequency-set -g performance",
+		},
 		{r.Machine.MemoryBytes > 0 && r.Machine.MemoryBytes < enough, "less than 2 GB of memory", "use --jobs 1"},
 	}
 	for _, row := range rows {

@@ -30,8 +30,10 @@ var platforms = map[string]platform{
 		names:   []string{"libonnxruntime.so." + Version, "libonnxruntime.so.1", "libonnxruntime.so"},
 		member:  "libonnxruntime.so.1",
 		pathVar: "LD_LIBRARY_PATH",
-		folders: []string{"/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
-			"/usr/lib/aarch64-linux-gnu", "/opt/onnxruntime/lib"},
+		folders: []string{
+			"/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
+			"/usr/lib/aarch64-linux-gnu", "/opt/onnxruntime/lib",
+		},
 	},
 	"darwin": {
 		names:   []string{"libonnxruntime." + Version + ".dylib", "libonnxruntime.1.dylib", "libonnxruntime.dylib"},

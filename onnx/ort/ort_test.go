@@ -128,8 +128,10 @@ func TestOutputsAreKept(t *testing.T) {
 
 // TestElementTypes sends every element type through the engine and back.
 func TestElementTypes(t *testing.T) {
-	types := []onnx.DType{onnx.Float, onnx.Double, onnx.Uint8, onnx.Int8, onnx.Uint16, onnx.Int16, onnx.Int32, onnx.Int64, onnx.Uint32,
-		onnx.Uint64, onnx.Bool, onnx.Float16, onnx.BFloat16, onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2}
+	types := []onnx.DType{
+		onnx.Float, onnx.Double, onnx.Uint8, onnx.Int8, onnx.Uint16, onnx.Int16, onnx.Int32, onnx.Int64, onnx.Uint32,
+		onnx.Uint64, onnx.Bool, onnx.Float16, onnx.BFloat16, onnx.Int4, onnx.Uint4, onnx.Int2, onnx.Uint2,
+	}
 	for _, d := range types {
 		for _, shape := range [][]int{{2, 6}, {}, {-1}} {
 			t.Run(fmt.Sprint(d, shape), func(t *testing.T) { roundTrip(t, d, shape) })

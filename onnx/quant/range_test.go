@@ -12,8 +12,12 @@ func TestGridFillsTheTopOfUint8(t *testing.T) {
 		low, zero uint8
 		least     float32 // the smallest value
 	}{
-		{8, Range{0, 6}, 0, 0, 0}, {4, Range{0, 6}, 240, 240, 0}, {2, Range{0, 6}, 252, 252, 0},
-		{8, Range{-6, 6}, 0, 128, -6 * 128.0 / 127}, {4, Range{-6, 6}, 240, 248, -6 * 8.0 / 7}, {2, Range{-6, 6}, 252, 254, -12},
+		{8, Range{0, 6}, 0, 0, 0},
+		{4, Range{0, 6}, 240, 240, 0},
+		{2, Range{0, 6}, 252, 252, 0},
+		{8, Range{-6, 6}, 0, 128, -6 * 128.0 / 127},
+		{4, Range{-6, 6}, 240, 248, -6 * 8.0 / 7},
+		{2, Range{-6, 6}, 252, 254, -12},
 	} {
 		g, err := NewGrid(row.r, row.bits)
 		if err != nil {
@@ -78,9 +82,13 @@ func TestRanges(t *testing.T) {
 		bits   int
 		lo, hi float64
 	}{
-		{"", 8, -6, 6}, {"relu", 8, 0, 6}, {"relu6", 8, 0, 6}, // wide: sigma is 1
-		{"", 4, -7 * gaussStep[4], 7 * gaussStep[4]}, {"relu", 4, 0, 15 * halfStep[4]},
-		{"relu", 2, 0, 3 * halfStep[2]}, {"hswish", 2, -gaussStep[2], gaussStep[2]},
+		{"", 8, -6, 6},
+		{"relu", 8, 0, 6},
+		{"relu6", 8, 0, 6}, // wide: sigma is 1
+		{"", 4, -7 * gaussStep[4], 7 * gaussStep[4]},
+		{"relu", 4, 0, 15 * halfStep[4]},
+		{"relu", 2, 0, 3 * halfStep[2]},
+		{"hswish", 2, -gaussStep[2], gaussStep[2]},
 	} {
 		r := BNRange(one, zero, row.act, row.bits)
 		if math.Abs(r.Lo-row.lo) > 1e-9 || math.Abs(r.Hi-row.hi) > 1e-9 {

@@ -135,8 +135,10 @@ func (w *Weight) Fold(gain []float32) {
 func (w *Weight) EmitBias(b *onnx.Builder, bias []float32, input float32) onnx.Value {
 	codes, scale := w.biasCodes(bias, input)
 	name := w.Name + ".bias"
-	return b.Op("DequantizeLinear", []onnx.Value{b.Init(name, onnx.From(codes, len(codes))),
-		b.Init(name+".scale", onnx.From(scale, len(scale)))}, onnx.Int("axis", 0))
+	return b.Op("DequantizeLinear", []onnx.Value{
+		b.Init(name, onnx.From(codes, len(codes))),
+		b.Init(name+".scale", onnx.From(scale, len(scale))),
+	}, onnx.Int("axis", 0))
 }
 
 // biasLimit bounds the codes of a bias, with room for the sums of a layer

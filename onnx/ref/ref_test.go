@@ -16,8 +16,10 @@ import (
 
 // foreign are operators that only files made elsewhere have: they are read,
 // checked and run by ONNX Runtime, and have no kernel here.
-var foreign = map[string]bool{"BitShift": true, "BitwiseAnd": true, "Einsum": true, "Erf": true, "NonMaxSuppression": true,
-	"OneHot": true, "QLinearConv": true, "Range": true, "Resize": true, "TopK": true}
+var foreign = map[string]bool{
+	"BitShift": true, "BitwiseAnd": true, "Einsum": true, "Erf": true, "NonMaxSuppression": true,
+	"OneHot": true, "QLinearConv": true, "Range": true, "Resize": true, "TopK": true,
+}
 
 // TestTables: every operator that a graph may have can be run, and no kernel
 // is for an unknown one.
