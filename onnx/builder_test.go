@@ -73,7 +73,7 @@ func TestBuilderNames(t *testing.T) {
 	y := b.Op("Add", []Value{h, named}) // the old handle stays valid
 	b.Output(y)
 	b.Output(h)
-	y = b.Name(b.Name(y, "first"), "second")
+	b.Name(b.Name(y, "first"), "second")
 	if v, ok := b.Value("second"); !ok || v.Name() != "second" {
 		t.Error("Value does not find the new name")
 	}

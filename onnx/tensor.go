@@ -40,13 +40,13 @@ func Elements(shape []int) int {
 func elements(shape []int) (int, error) {
 	for _, s := range shape {
 		if s < 0 || s > maxSize {
-			return 0, fmt.Errorf("onnx: tensor: shape %v has a size of %d", shape, s)
+			return 0, fmt.Errorf("shape %v has a size of %d", shape, s)
 		}
 	}
 	n := 1
 	for _, s := range shape {
 		if s > 0 && n > maxSize/s {
-			return 0, fmt.Errorf("onnx: tensor: shape %v is too large", shape)
+			return 0, fmt.Errorf("shape %v is too large", shape)
 		}
 		n *= s
 	}
@@ -57,7 +57,7 @@ func elements(shape []int) (int, error) {
 func RawTensor(d DType, data []byte, shape ...int) (*Tensor, error) {
 	n, err := elements(shape)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("onnx: tensor: %w", err)
 	}
 	if want := d.ByteLen(n); d.Bits() == 0 || want != len(data) {
 		return nil, fmt.Errorf("onnx: tensor: %v%v needs %d bytes, has %d", d, shape, want, len(data))

@@ -1,218 +1,227 @@
 package predictor
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"hanas/onnx"
 	"hanas/samples"
 	"hanas/space"
-	"hanas/train"
 )
 
 // Settings say how a predictor is fitted; zero fields take the defaults.
 type Settings struct {
-	Hidden  []int   // widths of the layers; default 128, 128
-	Members int     // networks in the ensemble, whose spread is the uncertainty; default 3
-	Epochs  int     // passes over the rows; default 120
-	Batch   int     // rows a step; default 64
-	Rate    float64 // learning rate at its peak; default 0.002
-	Decay   float64 // decoupled weight decay; default 1e-4
-	Seed    uint64
+	Kinds   []string // which models compete, of Kinds(); default all
+	Members int      // parts that the rows are split into, and models that each learn all parts but one; default 5, at least 2
+	// Of kind "mlp".
+	Hidden []int   // widths of the layers; default 128, 128
+	Epochs int     // passes over the rows; default 120
+	Batch  int     // rows a step; default 64
+	Rate   float64 // learning rate at its peak; default 0.002
+	Decay  float64 // decoupled weight decay; default 1e-4
+
+	Seed     uint64
+	Supernet string // hash of the weights that the rows were scored with; only recorded
 }
 
-func (s *Settings) defaults() {
+func (s *Settings) defaults() error {
 	if len(s.Hidden) == 0 {
 		s.Hidden = []int{128, 128}
 	}
-	for _, d := range []struct {
-		p *int
-		v int
-	}{{&s.Members, 3}, {&s.Epochs, 120}, {&s.Batch, 64}} {
-		if *d.p == 0 {
-			*d.p = d.v
+	if len(s.Kinds) == 0 {
+		s.Kinds = Kinds()
+	}
+	for _, name := range s.Kinds {
+		if !slices.Contains(Kinds(), name) {
+			return fmt.Errorf("predictor: settings: no kind %q (known: %s)", name, strings.Join(Kinds(), ", "))
 		}
 	}
-	if s.Rate == 0 {
-		s.Rate = 0.002
-	}
-	if s.Decay == 0 {
-		s.Decay = 1e-4
-	}
+	s.Members = max(2, cmp.Or(s.Members, 5))
+	s.Epochs, s.Batch = cmp.Or(s.Epochs, 120), cmp.Or(s.Batch, 64)
+	s.Rate, s.Decay = cmp.Or(s.Rate, 0.002), cmp.Or(s.Decay, 1e-4)
+	return nil
 }
 
 // Model is a trained predictor. Graph has input "features" [N, F] and outputs
-// "accuracy" [N, 1], the mean over the members, and "std" [N, 1].
+// "accuracy" [N] and "std" [N]: what the members differ by, scaled so that over
+// the rows learned from it is as large as the error of the members on rows that
+// they have not seen. The report is in the graph's metadata too.
 type Model struct {
-	Graph *onnx.Model
+	Graph  *onnx.Model
+	Report Report
+}
+
+// Report says which kind of model won, and against what.
+type Report struct {
+	Kind string `json:"kind"`
+	Rows int    `json:"rows"` // learned from
+	// CrossValidated judges every kind that competed, each row predicted by a
+	// model that has not seen it.
+	CrossValidated map[string]Metrics `json:"cross_validated"`
+	TauMACs        float64            `json:"tau_macs"`  // tau of MACs alone on the same rows: a predictor that is not above it is of no use
+	StdScale       float64            `json:"std_scale"` // by which the members' spread was multiplied
+}
+
+// Useful says whether the model ranks better than MACs alone.
+func (r Report) Useful() bool { return r.CrossValidated[r.Kind].Tau > r.TauMACs }
+
+// A kind is a way to learn accuracies.
+type kind struct {
+	name    string
+	maxRows int // it does not compete on more; 0 = no bound
+	fit     func(context.Context, onnx.Engine, *data, Settings) (*fitted, error)
+}
+
+// kinds is the table of all ways to learn, simplest first.
+var kinds = []kind{
+	{"ridge", 0, fitRidge},
+	{"kernel", 4000, fitKernel}, // its cost rises with the cube of the rows
+	{"mlp", 0, fitMLP},
+}
+
+// Kinds names the models that can compete.
+func Kinds() []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// fitted is a trained model of some kind.
+type fitted struct {
+	// unseen predicts each row by the member that did not learn it, standardised.
+	unseen []float64
+	// spread is what all members differ by on each row, standardised.
+	spread []float64
+	// emit writes the model on scaled features [N,F]: the prediction [N,1] and
+	// those of the members [N,K], standardised.
+	emit func(b *onnx.Builder, x onnx.Value) (mean, members onnx.Value)
 }
 
 // minRows is what a fit needs at least.
 const minRows = 16
 
-// scaling is how features and targets are brought to zero mean and unit size.
-type scaling struct {
-	mean, inverse     []float32 // of features; a constant one has inverse 0
-	target, targetStd float64
-}
-
-// Fit trains an ensemble of small networks on rows: ReLU layers, standardised
-// features and targets, AdamW with a cosine schedule, each member with its own
-// start and order of rows. The same seed gives the same bytes.
+// Fit learns from rows with every kind of Settings.Kinds, and returns the one
+// with the least error on rows that it has not seen. The same seed gives the
+// same bytes. Rows must be of sp; an accuracy that is not finite is an error
+// that names the row.
 func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, set Settings) (*Model, error) {
-	set.defaults()
+	if err := set.defaults(); err != nil {
+		return nil, err
+	}
 	if len(rows) < minRows {
 		return nil, fmt.Errorf("predictor: fit: %d rows (needs %d or more: raise sample.count)", len(rows), minRows)
 	}
-	set.Batch = min(set.Batch, len(rows))
 	x, y, err := table(sp, rows)
 	if err != nil {
 		return nil, err
 	}
-	sc := scale(x, y, sp.FeatureCount())
-	members := make([]map[string]*onnx.Tensor, set.Members)
-	for k := range members {
-		if members[k], err = member(ctx, engine, x, y, set, k); err != nil {
-			return nil, fmt.Errorf("predictor: fit: member %d: %w", k, err)
+	d := standardise(x, y, sp.FeatureCount())
+	d.split(set)
+	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows)}
+	var best *fitted
+	for _, k := range kinds {
+		if !slices.Contains(set.Kinds, k.name) || k.maxRows > 0 && len(rows) > k.maxRows {
+			continue
+		}
+		f, err := k.fit(ctx, engine, d, set)
+		if err != nil {
+			return nil, fmt.Errorf("predictor: fit %s: %w", k.name, err)
+		}
+		m := Compare(d.accuracies(f.unseen), d.accuracies(d.y))
+		report.CrossValidated[k.name] = m
+		if best == nil || m.RMSEpp < report.CrossValidated[report.Kind].RMSEpp {
+			best, report.Kind = f, k.name
 		}
 	}
-	g, err := assemble(members, sc, set)
+	if best == nil {
+		return nil, fmt.Errorf("predictor: fit: no kind of %v takes %d rows (add \"mlp\")", set.Kinds, len(rows))
+	}
+	report.StdScale = rms(residuals(best.unseen, d.y)) / max(rms(best.spread), 1e-9)
+	return assemble(sp, d, best, report, set)
+}
+
+func tauMACs(rows []samples.Sample) float64 {
+	macs, truth := make([]float64, len(rows)), make([]float64, len(rows))
+	for i, r := range rows {
+		macs[i], truth[i] = float64(r.MACs), r.Accuracy
+	}
+	return Kendall(macs, truth)
+}
+
+func residuals(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i] - b[i]
+	}
+	return out
+}
+
+func rms(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x * x
+	}
+	return math.Sqrt(sum / float64(len(v)))
+}
+
+// assemble writes a model as one graph over raw features.
+func assemble(sp *space.Space, d *data, f *fitted, report Report, set Settings) (*Model, error) {
+	b := onnx.NewBuilder("predictor")
+	b.Opset("", 13)
+	x := b.Input("features", onnx.Float, -1, d.width)
+	x = b.Op("Sub", []onnx.Value{x, b.Init("mean", onnx.From(d.mean, d.width))})
+	x = b.Op("Mul", []onnx.Value{x, b.Init("inverse", onnx.From(d.inverse, d.width))})
+	mean, members := f.emit(b, x)
+	centre := b.Op("ReduceMean", []onnx.Value{members}, onnx.Ints("axes", 1))
+	diff := b.Op("Sub", []onnx.Value{members, centre})
+	variance := b.Op("ReduceMean", []onnx.Value{b.Op("Mul", []onnx.Value{diff, diff})}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))
+	mean = b.Op("Squeeze", []onnx.Value{mean, b.ConstInts("last", 1)})
+	mean = b.Op("Mul", []onnx.Value{mean, b.ConstFloat("size", float32(d.targetStd))})
+	b.Output(b.Name(b.Op("Add", []onnx.Value{mean, b.ConstFloat("centre", float32(d.target))}), "accuracy"))
+	std := b.Op("Mul", []onnx.Value{b.Op("Sqrt", []onnx.Value{variance}), b.ConstFloat("spread", float32(d.targetStd*report.StdScale))})
+	b.Output(b.Name(std, "std"))
+	g, err := b.Build()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("predictor: %s: %w", report.Kind, err)
+	}
+	js, err := json.Marshal(report)
+	if err != nil {
+		return nil, fmt.Errorf("predictor: report: %w", err)
+	}
+	settings, err := json.Marshal(set)
+	if err != nil {
+		return nil, fmt.Errorf("predictor: settings: %w", err)
 	}
 	g.SetMeta("hanas.space", sp.Name)
 	g.SetMeta("hanas.space_hash", sp.Hash())
-	g.SetMeta("hanas.rows", fmt.Sprint(len(rows)))
-	js, _ := json.Marshal(set)
-	g.SetMeta("hanas.settings", string(js))
-	return &Model{Graph: g}, nil
+	g.SetMeta("hanas.features_hash", featuresHash(sp))
+	g.SetMeta("hanas.supernet", set.Supernet)
+	g.SetMeta("hanas.rows", fmt.Sprint(report.Rows))
+	g.SetMeta("hanas.fit", string(js))
+	g.SetMeta("hanas.settings", string(settings))
+	return &Model{g, report}, nil
 }
 
-// table turns rows into features, [n*F], and accuracies.
-func table(sp *space.Space, rows []samples.Sample) (x []float32, y []float64, err error) {
-	for i, r := range rows {
-		a, err := sp.Parse(r.Arch)
-		if err != nil {
-			return nil, nil, fmt.Errorf("predictor: row %d: %w", i, err)
-		}
-		if math.IsNaN(r.Accuracy) {
-			return nil, nil, fmt.Errorf("predictor: row %d (%s): accuracy is NaN", i, r.Arch)
-		}
-		x = sp.AppendFeatures(x, a)
-		y = append(y, r.Accuracy)
-	}
-	return x, y, nil
+// featuresHash changes when the columns of a space's features do.
+func featuresHash(sp *space.Space) string {
+	sum := sha256.Sum256([]byte(strings.Join(sp.FeatureNames(), "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
-// scale standardises x and y in place.
-func scale(x []float32, y []float64, f int) scaling {
-	n := len(y)
-	sc := scaling{mean: make([]float32, f), inverse: make([]float32, f), target: mean(y)}
-	for j := range f {
-		var sum, sq float64
-		for i := range n {
-			v := float64(x[i*f+j])
-			sum += v
-			sq += v * v
-		}
-		m := sum / float64(n)
-		sc.mean[j] = float32(m)
-		if std := math.Sqrt(max(0, sq/float64(n)-m*m)); std > 1e-6 {
-			sc.inverse[j] = float32(1 / std)
-		}
-		for i := range n {
-			x[i*f+j] = (x[i*f+j] - sc.mean[j]) * sc.inverse[j]
-		}
+// split deals the rows, shuffled, to as many folds as there are members.
+func (d *data) split(set Settings) {
+	d.fold = make([]int, len(d.y))
+	for n, i := range rand.New(rand.NewPCG(set.Seed, 0)).Perm(len(d.y)) {
+		d.fold[i] = n % set.Members
 	}
-	for _, v := range y {
-		sc.targetStd += (v - sc.target) * (v - sc.target) / float64(n)
-	}
-	sc.targetStd = max(math.Sqrt(sc.targetStd), 1e-6)
-	for i := range y {
-		y[i] = (y[i] - sc.target) / sc.targetStd
-	}
-	return sc
-}
-
-// member trains one network.
-func member(ctx context.Context, engine onnx.Engine, x []float32, y []float64, set Settings, k int) (map[string]*onnx.Tensor, error) {
-	n := len(y)
-	f := len(x) / n
-	rng := rand.New(rand.NewPCG(set.Seed, uint64(k)+1))
-	params := map[string]*onnx.Tensor{}
-	b := onnx.NewBuilder("member")
-	in := b.Input("x", onnx.Float, set.Batch, f)
-	target := b.Input("y", onnx.Float, set.Batch, 1)
-	widths := append(append([]int{f}, set.Hidden...), 1)
-	h := in
-	for i := 1; i < len(widths); i++ {
-		w, bias := onnx.NewTensor(onnx.Float, widths[i-1], widths[i]), onnx.NewTensor(onnx.Float, widths[i])
-		std := math.Sqrt(2 / float64(widths[i-1])) // He et al. 2015
-		if i == len(widths)-1 {
-			std *= 0.1
-		}
-		for j := range w.Floats() {
-			w.Floats()[j] = float32(rng.NormFloat64() * std)
-		}
-		params[layerName("w", i)], params[layerName("b", i)] = w, bias
-		h = b.Op("Gemm", []onnx.Value{h, b.Input(layerName("w", i), onnx.Float, w.Shape...), b.Input(layerName("b", i), onnx.Float, bias.Shape...)})
-		if i < len(widths)-1 {
-			h = b.Op("Relu", []onnx.Value{h})
-		}
-	}
-	d := b.Op("Sub", []onnx.Value{h, target})
-	b.Output(b.Name(b.Op("ReduceMean", []onnx.Value{b.Op("Mul", []onnx.Value{d, d})}, onnx.Int("keepdims", 0)), "loss"))
-	m, err := b.Build()
-	if err != nil {
-		return nil, err
-	}
-	xs, ys := onnx.NewTensor(onnx.Float, set.Batch, f), onnx.NewTensor(onnx.Float, set.Batch, 1)
-	perEpoch := n / set.Batch
-	var order []int
-	_, err = train.Fit(ctx, engine, m, params, func(step int) (map[string]*onnx.Tensor, bool) {
-		if step%perEpoch == 0 {
-			order = rng.Perm(n)
-		}
-		for r, i := range order[step%perEpoch*set.Batch:][:set.Batch] {
-			copy(xs.Floats()[r*f:(r+1)*f], x[i*f:])
-			ys.Floats()[r] = float32(y[i])
-		}
-		return map[string]*onnx.Tensor{"x": xs, "y": ys}, true
-	}, train.Settings{Steps: set.Epochs * perEpoch, Rate: set.Rate, Warmup: 0.05, WeightDecay: set.Decay, ClipNorm: 10})
-	return params, err
-}
-
-func layerName(kind string, i int) string { return fmt.Sprintf("%s%d", kind, i) }
-
-// assemble writes the ensemble as one graph over raw features.
-func assemble(members []map[string]*onnx.Tensor, sc scaling, set Settings) (*onnx.Model, error) {
-	b := onnx.NewBuilder("predictor")
-	b.Opset("", 13)
-	f := len(sc.mean)
-	x := b.Input("features", onnx.Float, -1, f)
-	x = b.Op("Mul", []onnx.Value{b.Op("Sub", []onnx.Value{x, b.Init("mean", onnx.From(sc.mean, f))}), b.Init("inverse", onnx.From(sc.inverse, f))})
-	var outs []onnx.Value
-	for k, params := range members {
-		h := x
-		for i := 1; i <= len(set.Hidden)+1; i++ {
-			w := b.Init(fmt.Sprintf("m%d.%s", k, layerName("w", i)), params[layerName("w", i)])
-			bias := b.Init(fmt.Sprintf("m%d.%s", k, layerName("b", i)), params[layerName("b", i)])
-			h = b.Op("Gemm", []onnx.Value{h, w, bias})
-			if i <= len(set.Hidden) {
-				h = b.Op("Relu", []onnx.Value{h})
-			}
-		}
-		outs = append(outs, h)
-	}
-	all := b.Op("Concat", outs, onnx.Int("axis", 1))
-	avg := b.Op("ReduceMean", []onnx.Value{all}, onnx.Ints("axes", 1))
-	d := b.Op("Sub", []onnx.Value{all, avg})
-	variance := b.Op("ReduceMean", []onnx.Value{b.Op("Mul", []onnx.Value{d, d})}, onnx.Ints("axes", 1))
-	size := b.ConstFloat("size", float32(sc.targetStd))
-	b.Output(b.Name(b.Op("Add", []onnx.Value{b.Op("Mul", []onnx.Value{avg, size}), b.ConstFloat("centre", float32(sc.target))}), "accuracy"))
-	b.Output(b.Name(b.Op("Mul", []onnx.Value{b.Op("Sqrt", []onnx.Value{variance}), size}), "std"))
-	return b.Build()
 }

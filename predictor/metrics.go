@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -13,12 +14,49 @@ type Metrics struct {
 	RMSEpp float64 `json:"rmse_pp"` // percentage points
 	BiasPP float64 `json:"bias_pp"` // mean of predicted minus true
 	N      int     `json:"n"`
+	// Bands judges the quarters of the truth, worst accuracies first: tau over
+	// a wide range says little of how the best are told apart. None below 40.
+	Bands []Band `json:"bands,omitempty"`
 }
 
+// Band is the metrics of the rows whose true accuracy is in [From, To].
+type Band struct {
+	From   float64 `json:"from"` // fraction
+	To     float64 `json:"to"`
+	Tau    float64 `json:"tau"`
+	RMSEpp float64 `json:"rmse_pp"`
+	BiasPP float64 `json:"bias_pp"`
+	N      int     `json:"n"`
+}
+
+// bands is in how many parts Compare cuts the truth, and bandRows what each
+// needs at least.
+const (
+	bands    = 4
+	bandRows = 10
+)
+
 // Compare computes the metrics of predicted against true accuracies, both
-// fractions.
+// fractions and of one length.
 func Compare(predicted, truth []float64) Metrics {
-	m := Metrics{N: len(truth), Tau: Kendall(predicted, truth), Rho: pearson(ranks(predicted), ranks(truth))}
+	m := overall(predicted, truth)
+	if len(truth) < bands*bandRows {
+		return m
+	}
+	order := sorted(truth)
+	for k := range bands {
+		var p, t []float64
+		for _, i := range order[k*len(order)/bands : (k+1)*len(order)/bands] {
+			p, t = append(p, predicted[i]), append(t, truth[i])
+		}
+		o := overall(p, t)
+		m.Bands = append(m.Bands, Band{From: t[0], To: t[len(t)-1], Tau: o.Tau, RMSEpp: o.RMSEpp, BiasPP: o.BiasPP, N: o.N})
+	}
+	return m
+}
+
+func overall(predicted, truth []float64) Metrics {
+	m := Metrics{N: len(truth), Tau: Kendall(predicted, truth), Rho: Spearman(predicted, truth)}
 	for i := range truth {
 		d := 100 * (predicted[i] - truth[i])
 		m.BiasPP += d / float64(m.N)
@@ -26,6 +64,20 @@ func Compare(predicted, truth []float64) Metrics {
 	}
 	m.RMSEpp = math.Sqrt(m.RMSEpp)
 	return m
+}
+
+// Spearman is the correlation of the ranks, ties having their mean rank. It is
+// 0 where one side is constant.
+func Spearman(x, y []float64) float64 { return pearson(ranks(x), ranks(y)) }
+
+// sorted returns the indices of v, least value first, equals in their order.
+func sorted(v []float64) []int {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(v[a], v[b]) })
+	return order
 }
 
 // Kendall is tau-b (Kendall 1945), in O(n log n) by merge sort (Knight 1966).
@@ -102,19 +154,7 @@ func mergeSwaps(v, tmp []float64) int {
 
 // ranks gives each value its rank, ties their mean.
 func ranks(v []float64) []float64 {
-	order := make([]int, len(v))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case v[a] < v[b]:
-			return -1
-		case v[a] > v[b]:
-			return 1
-		}
-		return 0
-	})
+	order := sorted(v)
 	out := make([]float64, len(v))
 	for i := 0; i < len(order); {
 		j := i

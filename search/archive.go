@@ -75,19 +75,23 @@ func (a *Archive[G]) evaluate(ctx context.Context, fresh []G) error {
 	}
 	for i, p := range points {
 		a.index[fresh[i]] = len(a.all)
-		a.front = append(a.front, len(a.all))
 		a.all = append(a.all, Candidate[G]{fresh[i], p})
+		a.place(len(a.all) - 1)
 	}
-	keep := make([]Point, len(a.front))
-	for i, n := range a.front {
-		keep[i] = a.all[n].Point
-	}
-	front := Nondominated(keep)
-	for i, k := range front {
-		a.front[i] = a.front[k]
-	}
-	a.front = a.front[:len(front)]
 	return nil
+}
+
+// place puts candidate n on the front, if nothing there dominates it, and
+// takes off what it dominates.
+func (a *Archive[G]) place(n int) {
+	p := a.all[n].Point
+	for _, f := range a.front {
+		if Dominates(a.all[f].Point, p) {
+			return
+		}
+	}
+	a.front = slices.DeleteFunc(a.front, func(f int) bool { return Dominates(p, a.all[f].Point) })
+	a.front = append(a.front, n)
 }
 
 // Front returns what nothing in the archive dominates, of equal points the

@@ -80,7 +80,7 @@ func s(name, v string) onnx.Attr           { return onnx.Str(name, v) }
 // cases has rows for every operator with a rule; TestRulesHaveCases sees to it.
 var cases = map[string][]opCase{
 	"Identity": unaryShapes, "Neg": unaryShapes, "Abs": unaryShapes, "Exp": unaryShapes, "Tanh": unaryShapes,
-	"Sigmoid": unaryShapes, "Relu": unaryShapes,
+	"Sigmoid": unaryShapes, "Relu": unaryShapes, "Erf": unaryShapes,
 	"HardSigmoid": {on(rnd(40)), on(rnd(40)).with(f("alpha", 1./6), f("beta", 0.5)), on(rnd(9)).with(f("alpha", 3))},
 	"HardSwish":   {on(operand{shape: []int{60}, kind: spaced}), on(rnd(3, 4))},
 	"LeakyRelu":   {on(rnd(9)), on(rnd(9)).with(f("alpha", 0.3))},
@@ -141,7 +141,7 @@ var cases = map[string][]opCase{
 		on(rnd(5, 4), con(1), con(4)), on(rnd(5, 4), con(-3), con(math.MaxInt64), con(-1)), on(rnd(7, 4), con(1, 0), con(7, 3), con(0, 1), con(3, 2)),
 		on(rnd(6), con(0), con(6), con(0), con(4)), on(rnd(6), con(0), con(6)),
 	},
-	"Pad":    {on(rnd(2, 3), con(1, 0, 0, 2)), on(rnd(3), con(0, 2), num(5))},
+	"Pad":    {on(rnd(2, 3), con(1, 0, 0, 2)), on(rnd(2, 3), con(1, 2), none, con(-1)), on(rnd(3), con(0, 2), num(5))},
 	"Expand": {on(rnd(3, 1), con(2, 3, 4)), on(rnd(), con(2, 2)), on(rnd(2, 3), con(1))},
 	"Tile":   {on(rnd(2, 3), con(2, 1)), on(rnd(2), con(3)), on(rnd(2, 1, 2), con(1, 2, 2))},
 	"Gather": {
@@ -152,7 +152,7 @@ var cases = map[string][]opCase{
 
 var reduceCases = []opCase{
 	on(rnd(2, 3, 4), con(1)), on(rnd(2, 3, 4), con(0, -1)).with(i("keepdims", 0)), on(rnd(2, 3, 4)), on(rnd(2, 3, 4)).with(i("keepdims", 0)),
-	on(rnd(2, 1, 4), con(1)),
+	on(rnd(2, 1, 4), con(1)), on(pos(2, 3), con()).with(i("noop_with_empty_axes", 1)),
 }
 
 var farReduceCases = []opCase{on(far(2, 3, 4), con(1)), on(far(2, 3, 4), con(0, -1)).with(i("keepdims", 0)), on(far(7))}

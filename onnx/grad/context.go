@@ -122,8 +122,8 @@ func (c *Context) scale(v onnx.Value, by float64) onnx.Value {
 	return c.mul(v, c.num(by))
 }
 
-// steep makes HardSigmoid a step: 0 up to 0, 1 above. As a mask it costs half
-// of a comparison with a selection on ONNX Runtime's CPU kernels. Values
+// steep makes HardSigmoid a step: 0 up to 0, 1 above. As a mask it costs less
+// than half of a comparison with a selection on ONNX Runtime's CPU kernels. Values
 // between 0 and 1e-30 give less than 1.
 const steep = 1e30
 

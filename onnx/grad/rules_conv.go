@@ -184,8 +184,9 @@ func (c *Context) pointWeight(w window, x, g onnx.Value) onnx.Value {
 
 // depthWeight convolves each map of each image with its gradient as the kernel,
 // then sums over the images. Of the portable forms measured (one group an
-// image and channel, one a channel, tap by tap, row products, im2col) it is
-// never more than 1.5 times slower than the best, for all strides and kernels.
+// image and channel, one a channel, tap by tap, row products, im2col) it takes
+// at most 1.6 times the best one's time at eight shapes of kernel 3 and 5, stride
+// 1 and 2, and serves them all.
 func (c *Context) depthWeight(w window, x, g onnx.Value) onnx.Value {
 	maps := w.batch * w.channels
 	x = c.reshape(x, append([]int{1, maps}, w.in...))

@@ -2,6 +2,7 @@ package grad
 
 import (
 	"fmt"
+	"math"
 
 	"hanas/onnx"
 )
@@ -35,6 +36,13 @@ func logRule(c *Context) error {
 // y' = -y^2
 func reciprocalRule(c *Context) error {
 	c.Give(0, c.neg(c.mul(c.Grad[0], c.mul(c.Out[0], c.Out[0]))))
+	return nil
+}
+
+// y' = 2/sqrt(pi) * exp(-x^2)
+func erfRule(c *Context) error {
+	bell := c.Op("Exp", []onnx.Value{c.neg(c.mul(c.In[0], c.In[0]))})
+	c.Give(0, c.mul(c.scale(c.Grad[0], 2/math.Sqrt(math.Pi)), bell))
 	return nil
 }
 

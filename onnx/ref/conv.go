@@ -8,19 +8,11 @@ import (
 )
 
 // window is the geometry of a convolution or pool over maps of two axes; maps
-// of one axis have height 1.
+// of one axis count as maps of height 1.
 type window struct {
 	kernel, stride, dilation [2]int
 	padLo, padHi             [2]int
 	in, out                  [2]int
-}
-
-// lift makes maps of one axis into maps of height 1.
-func lift(x *array) *array {
-	if len(x.shape) == 3 {
-		return x.view(x.shape[0], x.shape[1], 1, x.shape[2])
-	}
-	return x
 }
 
 // readWindow reads the attributes of a node over spatial sizes; x is the

@@ -210,6 +210,17 @@ func compare(f func(a, b float64) bool) kernel {
 	}
 }
 
+func bitShift(c *call) error {
+	left := c.node.StrOr("direction", "") == "LEFT"
+	c.give(0, combine(c.in[0], c.in[1], func(a, b float64) float64 {
+		if left {
+			return math.Ldexp(a, int(b)) // the runner wraps it
+		}
+		return math.Floor(math.Ldexp(a, -int(b)))
+	}))
+	return nil
+}
+
 func where(c *call) error {
 	shape := broadcastShape(c.in[0].shape, c.in[1].shape, c.in[2].shape)
 	cond, a, b := c.in[0].broadcast(shape), c.in[1].broadcast(shape), c.in[2].broadcast(shape)

@@ -20,6 +20,7 @@ var kernels = map[key]kernel{
 	{"", "Reciprocal"}:  unary(func(x float64) float64 { return 1 / x }),
 	{"", "Sign"}:        unary(sign),
 	{"", "Floor"}:       unary(math.Floor),
+	{"", "Erf"}:         unary(math.Erf),
 	{"", "Round"}:       unary(math.RoundToEven),
 	{"", "Tanh"}:        unary(math.Tanh),
 	{"", "Relu"}:        unary(func(x float64) float64 { return max(x, 0) }),
@@ -48,6 +49,8 @@ var kernels = map[key]kernel{
 	{"", "And"}:            compare(func(a, b float64) bool { return a != 0 && b != 0 }),
 	{"", "Or"}:             compare(func(a, b float64) bool { return a != 0 || b != 0 }),
 	{"", "Where"}:          where,
+	{"", "BitShift"}:       bitShift,
+	{"", "BitwiseAnd"}:     binary(func(a, b float64) float64 { return float64(int64(a) & int64(b)) }),
 
 	// convolutions and products
 	{"", "Conv"}:          conv,
@@ -55,6 +58,9 @@ var kernels = map[key]kernel{
 	{onnx.NCHWc, "Conv"}:  blockedConv,
 	{"", "Gemm"}:          gemm,
 	{"", "MatMul"}:        matMul,
+
+	{"", "Einsum"}:      einsum,
+	{"", "QLinearConv"}: qLinearConv,
 
 	// normalisation
 	{"", "BatchNormalization"}:    batchNorm,
@@ -74,6 +80,7 @@ var kernels = map[key]kernel{
 	{"", "ReduceSumSquare"}:   reduce(sumSquare),
 	{"", "ReduceL2"}:          reduce(func(v []float64) float64 { return math.Sqrt(sumSquare(v)) }),
 	{"", "ArgMax"}:            argMax,
+	{"", "TopK"}:              topK,
 
 	// shape
 	{"", "Reshape"}:         reshape,
@@ -88,9 +95,15 @@ var kernels = map[key]kernel{
 	{"", "Expand"}:          expand,
 	{"", "Tile"}:            tile,
 	{"", "Gather"}:          gather,
+	{"", "Resize"}:          resize,
+	{"", "OneHot"}:          oneHot,
+	{"", "Range"}:           rangeOf,
 	{"", "Shape"}:           shapeOf,
 	{"", "Constant"}:        constant,
 	{"", "ConstantOfShape"}: constantOfShape,
+
+	// detection
+	{"", "NonMaxSuppression"}: nonMaxSuppression,
 
 	// quantisation
 	{"", "QuantizeLinear"}:   quantize,

@@ -105,9 +105,16 @@ var scenes = map[string]func(s *scene){
 		s.op("Where", in(a, s.rnd(3, 1), s.rnd()))
 		s.op("GreaterOrEqual", in(s.rnd(3), s.rnd(2, 1)))
 	},
+	"constants": func(s *scene) {
+		for _, a := range []onnx.Attr{onnx.TensorAttr("value", onnx.From([]float32{1, 2}, 2)), onnx.Float32("value_float", 3), onnx.Int("value_int", 4), onnx.Ints("value_ints", 5, 6)} {
+			s.op("Constant", nil, a)
+		}
+	},
 	"shapes": func(s *scene) {
 		x := s.rnd(2, 3, 4)
 		s.op("Shape", in(x))
+		s.op("Shape", in(x), onnx.Int("start", 1))
+		s.op("Shape", in(x), onnx.Int("start", -2), onnx.Int("end", -1))
 		s.op("ConstantOfShape", in(s.ConstInts("s", 2, 3)), onnx.TensorAttr("value", onnx.From([]float32{4}, 1)))
 		s.op("Reshape", in(x, s.ConstInts("s", 0, -1)))
 		s.op("Tile", in(x, s.ConstInts("r", 1, 2, 3)))
@@ -133,6 +140,7 @@ var scenes = map[string]func(s *scene){
 	"pads": func(s *scene) {
 		x, pads := s.rnd(3, 4), s.ConstInts("p", 1, 2, 0, 1)
 		s.op("Pad", in(x, pads, s.ConstFloat("v", 7)))
+		s.op("Pad", in(x, s.ConstInts("p", 1, 2), onnx.Value{}, s.ConstInts("a", -1)))
 		s.op("Pad", in(x, pads), onnx.Str("mode", "edge"))
 		s.op("Pad", in(x, pads), onnx.Str("mode", "reflect"))
 		s.op("Pad", in(x, s.ConstInts("p", 0, -1, -1, 0)))
@@ -143,6 +151,7 @@ var scenes = map[string]func(s *scene){
 		s.op("ArgMax", in(x), onnx.Int("axis", 1))
 		s.op("ArgMax", in(s.ConstInts("ties", 1, 3, 3, 2)), onnx.Int("select_last_index", 1), onnx.Int("keepdims", 0))
 		s.op("ReduceMin", in(x, s.ConstInts("a", 0)))
+		s.op("ReduceSumSquare", in(x, s.ConstInts("a")), onnx.Int("noop_with_empty_axes", 1))
 	},
 	"clip and dropout": func(s *scene) {
 		x := s.rnd(20)
@@ -150,6 +159,63 @@ var scenes = map[string]func(s *scene){
 		s.op("Clip", in(x, s.ConstFloat("hi", 0.5), s.ConstFloat("lo", -0.5))) // crossed bounds: the upper one wins
 		for _, v := range s.OpN("Dropout", 2, in(x)) {
 			s.Output(v)
+		}
+	},
+	"bits": func(s *scene) {
+		x := s.whole(onnx.Uint8, 3, 5)
+		for _, d := range []string{"LEFT", "RIGHT"} {
+			s.op("BitShift", in(x, s.Init("by."+d, onnx.From([]uint8{0, 1, 2, 5, 7}, 5))), onnx.Str("direction", d))
+		}
+		s.op("BitwiseAnd", in(x, s.Init("mask", onnx.From([]uint8{3}, 1))))
+		s.op("Erf", in(s.rnd(9)))
+	},
+	"top and range": func(s *scene) {
+		x := s.rnd(3, 6)
+		for _, a := range [][]onnx.Attr{nil, {onnx.Int("largest", 0)}, {onnx.Int("axis", 0)}} {
+			for _, v := range s.OpN("TopK", 2, in(x, s.ConstInts("k", 2)), a...) {
+				s.Output(v)
+			}
+		}
+		s.op("Range", in(s.ConstFloat("from", 1), s.ConstFloat("to", 3.2), s.ConstFloat("by", 0.5)))
+		s.op("OneHot", in(s.ConstInts("i", 1, -1, 0), s.ConstInts("depth", 4), s.ConstFloats("values", 0, 1)))
+		s.op("OneHot", in(s.ConstInts("i", 1, -1, 0), s.ConstInts("depth", 4), s.ConstFloats("values", 0, 1)), onnx.Int("axis", 0))
+	},
+	"einsum": func(s *scene) {
+		a, b := s.rnd(2, 3, 4), s.rnd(4, 5)
+		s.op("Einsum", in(a, b), onnx.Str("equation", "nij,jk->nik"))
+		s.op("Einsum", in(a, b), onnx.Str("equation", "nij,jk"))
+		s.op("Einsum", in(a), onnx.Str("equation", "abc->ca"))
+		s.op("Einsum", in(s.rnd(3, 3)), onnx.Str("equation", "ii->i"))
+	},
+	"resize": func(s *scene) {
+		x := s.rnd(1, 2, 4, 5)
+		for _, mode := range []string{"nearest", "linear"} {
+			for _, at := range []string{"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"} {
+				m, w := onnx.Str("mode", mode), onnx.Str("coordinate_transformation_mode", at)
+				s.op("Resize", in(x, onnx.Value{}, s.ConstFloats("scales", 1, 1, 2, 2)), m, w)
+				s.op("Resize", in(x, onnx.Value{}, onnx.Value{}, s.ConstInts("sizes", 1, 2, 3, 7)), m, w)
+			}
+		}
+		s.op("Resize", in(x, onnx.Value{}, s.ConstFloats("scales", 1, 1, 2, 2)), onnx.Str("nearest_mode", "floor"), onnx.Str("coordinate_transformation_mode", "asymmetric"))
+	},
+	"boxes": func(s *scene) {
+		boxes := onnx.NewTensor(onnx.Float, 2, 30, 4)
+		for i := range boxes.Floats() {
+			boxes.Floats()[i] = s.rng.Float32()
+		}
+		s.inputs = append(s.inputs, boxes)
+		b := s.Input("boxes", onnx.Float, 2, 30, 4)
+		score := s.rnd(2, 3, 30)
+		s.op("NonMaxSuppression", in(b, score, s.ConstInts("limit", 5), s.ConstFloat("iou", 0.2), s.ConstFloat("least", -0.5)))
+		s.op("NonMaxSuppression", in(b, score, s.ConstInts("limit", 7), s.ConstFloat("iou", 0.4)), onnx.Int("center_point_box", 1))
+	},
+	"integer convolution": func(s *scene) {
+		for _, group := range []int{1, 4} {
+			num := func(v float32) onnx.Value { return s.ConstFloat("s", v) }
+			zero := s.Init(fmt.Sprintf("zero%d", group), onnx.From([]uint8{120}))
+			s.op("QLinearConv", in(s.whole(onnx.Uint8, 2, 4, 6, 5), num(0.02), zero, s.whole(onnx.Int8, 4, 4/group, 3, 3),
+				s.ConstFloats("ws", 0.01, 0.02, 0.003, 0.004), s.Init(fmt.Sprintf("wz%d", group), onnx.NewTensor(onnx.Int8, 4)), num(0.7*0.3), zero,
+				s.Init(fmt.Sprintf("b%d", group), onnx.From([]int32{5, -100, 2000, 0}, 4))), onnx.Int("group", group), onnx.Ints("pads", 1, 1, 1, 1), onnx.Ints("strides", 1, 2))
 		}
 	},
 	"auto pads": func(s *scene) {

@@ -81,7 +81,11 @@ func dequantize(c *call) error {
 		return err
 	}
 	x, scale, zero := c.in[0], c.in[1], c.arg(2)
-	y := newArray(scale.dtype, x.shape...)
+	d := scale.dtype
+	if to := onnx.DType(c.node.IntOr("output_dtype", 0)); to != onnx.Undefined {
+		d = to
+	}
+	y := newArray(d, x.shape...)
 	for i, v := range x.data {
 		if zero != nil {
 			v -= zero.data[at[i]]
@@ -90,4 +94,45 @@ func dequantize(c *call) error {
 	}
 	c.give(0, y)
 	return nil
+}
+
+// qLinearConv convolves exactly in integers and rescales once:
+// saturate(zero + round(float32(sum) * float32(xs*ws/ys))), which is ONNX
+// Runtime's result to the last bit.
+func qLinearConv(c *call) error {
+	x, w, zy := centred(c.in[0], c.in[2], -1), centred(c.in[3], c.in[5], 0), c.in[7]
+	if len(w.shape) != len(x.shape) || len(x.shape) < 3 {
+		return fmt.Errorf("input %v and weight %v have different ranks", x.shape, w.shape)
+	}
+	win, err := readWindow(c.node, x.shape, w.shape[2:])
+	if err != nil {
+		return err
+	}
+	y, err := convolve(x, w, c.arg(8), win, c.node.IntOr("group", 1))
+	if err != nil {
+		return err
+	}
+	scales := c.in[4].data
+	lo, hi := limits(zy.dtype)
+	for i, sum := range y.data {
+		k := i / (win.out[0] * win.out[1]) % w.shape[0] % len(scales)
+		by := float32(c.in[1].data[0]) * float32(scales[k]) / float32(c.in[6].data[0])
+		y.data[i] = max(lo, min(hi, math.RoundToEven(float64(float32(sum)*by))+zy.data[0]))
+	}
+	y.dtype = zy.dtype
+	c.give(0, y.view(append([]int{x.shape[0], w.shape[0]}, win.out[4-len(x.shape):]...)...))
+	return nil
+}
+
+// centred subtracts a zero point: one number, or one for each position of the
+// axis.
+func centred(x, zero *array, at int) *array {
+	if len(zero.data) > 1 {
+		shape := slices.Repeat([]int{1}, len(x.shape))
+		shape[at] = len(zero.data)
+		zero = zero.view(shape...)
+	}
+	y := combine(x, zero, func(a, b float64) float64 { return a - b })
+	y.dtype = onnx.Int32
+	return y
 }

@@ -206,28 +206,22 @@ func shapeOf(c *call) error {
 	return nil
 }
 
+// constants read the value of a Constant node, by attribute.
+var constants = map[string]func(a onnx.Attr) *onnx.Tensor{
+	"value":        func(a onnx.Attr) *onnx.Tensor { return a.T },
+	"value_float":  func(a onnx.Attr) *onnx.Tensor { return onnx.From([]float32{a.F}) },
+	"value_floats": func(a onnx.Attr) *onnx.Tensor { return onnx.From(a.Floats, len(a.Floats)) },
+	"value_int":    func(a onnx.Attr) *onnx.Tensor { return onnx.From([]int64{a.I}) },
+	"value_ints":   func(a onnx.Attr) *onnx.Tensor { return onnx.From(a.Ints, len(a.Ints)) },
+}
+
 func constant(c *call) error {
-	for _, a := range c.node.Attrs {
-		var t *onnx.Tensor
-		switch a.Name {
-		case "value":
-			t = a.T
-		case "value_float":
-			t = onnx.From([]float32{a.F})
-		case "value_floats":
-			t = onnx.From(a.Floats, len(a.Floats))
-		case "value_int":
-			t = onnx.From([]int64{a.I})
-		case "value_ints":
-			t = onnx.From(a.Ints, len(a.Ints))
-		default:
-			return fmt.Errorf("attribute %q is not supported", a.Name)
-		}
-		y, err := fromTensor(t)
-		c.give(0, y)
-		return err
+	if len(c.node.Attrs) != 1 || constants[c.node.Attrs[0].Name] == nil {
+		return errors.New("has no value, or one of a kind that is not supported")
 	}
-	return errors.New("has no value")
+	y, err := fromTensor(constants[c.node.Attrs[0].Name](c.node.Attrs[0]))
+	c.give(0, y)
+	return err
 }
 
 func constantOfShape(c *call) error {

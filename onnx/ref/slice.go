@@ -9,12 +9,15 @@ import (
 // slice follows NumPy: negative positions count from the end, and all are
 // clamped to the axis.
 func slice(c *call) error {
-	x, starts, ends := c.in[0], c.in[1].ints(), c.in[2].ints()
+	x := c.in[0]
+	starts, _ := c.intsArg(1, "starts")
+	ends, _ := c.intsArg(2, "ends")
+	axes, given := c.intsArg(3, "axes")
 	shape, steps, first := slices.Clone(x.shape), strides(x.shape), 0
 	for i := range starts {
 		at, step := i, 1
-		if a := c.arg(3); a != nil {
-			at = axis(a.ints()[i], len(x.shape))
+		if given {
+			at = axis(axes[i], len(x.shape))
 		}
 		if a := c.arg(4); a != nil {
 			step = a.ints()[i]
@@ -79,12 +82,13 @@ var padModes = map[string]func(p, size int) int{
 }
 
 func pad(c *call) error {
-	x, pads := c.in[0], c.in[1].ints()
+	x := c.in[0]
+	pads, _ := c.intsArg(1, "pads")
 	mode, ok := padModes[c.node.StrOr("mode", "constant")]
 	if !ok {
 		return fmt.Errorf("mode %q is not supported", c.node.StrOr("mode", ""))
 	}
-	fill := 0.0
+	fill := float64(c.node.FloatOr("value", 0))
 	if v := c.arg(2); v != nil && len(v.data) > 0 {
 		fill = v.data[0]
 	}
