@@ -86,7 +86,7 @@ type Evaluate struct {
 // Predictor says how the accuracy predictor is fitted.
 type Predictor struct {
 	Hidden  []int   `json:"hidden"`  // widths of the layers
-	Members int     `json:"members"` // networks in the ensemble: their spread is the uncertainty
+	Members int     `json:"members"` // cross-validation folds, at least 2: one network each, whose spread is the uncertainty
 	Epochs  int     `json:"epochs"`  // passes over the samples
 	Batch   int     `json:"batch"`   // samples a step
 	Rate    float64 `json:"rate"`    // learning rate at its peak (AdamW)
