@@ -85,12 +85,13 @@ type Evaluate struct {
 
 // Predictor says how the accuracy predictor is fitted.
 type Predictor struct {
-	Hidden  []int   `json:"hidden"`  // widths of the layers
-	Members int     `json:"members"` // cross-validation folds, at least 2: one network each, whose spread is the uncertainty
-	Epochs  int     `json:"epochs"`  // passes over the samples
-	Batch   int     `json:"batch"`   // samples a step
-	Rate    float64 `json:"rate"`    // learning rate at its peak (AdamW)
-	Decay   float64 `json:"decay"`   // decoupled weight decay
+	Kinds   []string `json:"kinds"`   // of "ridge", "kernel" and "mlp": those that compete; empty = all
+	Hidden  []int    `json:"hidden"`  // widths of the layers of an mlp
+	Members int      `json:"members"` // cross-validation folds, at least 2: one network each, whose spread is the uncertainty
+	Epochs  int      `json:"epochs"`  // passes over the samples
+	Batch   int      `json:"batch"`   // samples a step
+	Rate    float64  `json:"rate"`    // learning rate at its peak (AdamW)
+	Decay   float64  `json:"decay"`   // decoupled weight decay
 }
 
 // Lut says how this machine is measured.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"hanas/predictor"
 )
 
 // Fault is one thing wrong with a config.
@@ -104,6 +106,9 @@ func (s *Supernet) check(k *checker) {
 }
 
 func (p *Predictor) check(k *checker) {
+	for i, kind := range p.Kinds {
+		k.oneOf(fmt.Sprintf("predictor.kinds[%d]", i), kind, predictor.Kinds()...)
+	}
 	for i, width := range p.Hidden {
 		k.least(fmt.Sprintf("predictor.hidden[%d]", i), width, 1)
 	}

@@ -22,6 +22,9 @@ func NewEstimator(t *Table, c Correction) *Estimator { return &Estimator{c, t} }
 // Table is the table that the estimator sums.
 func (e *Estimator) Table() *Table { return e.table }
 
+// estimatorVersion rises when the terms of a correction change.
+const estimatorVersion = 2
+
 // estimatorFile is estimator.json, stored beside lut.csv.
 type estimatorFile struct {
 	Format     string     `json:"format"`
@@ -32,7 +35,7 @@ type estimatorFile struct {
 
 // Write stores the correction as JSON; the table is stored on its own.
 func (e *Estimator) Write(path string) error {
-	text, err := json.MarshalIndent(estimatorFile{"hanas-estimator", formatVersion, e.table.Device, e.Correction}, "", "  ")
+	text, err := json.MarshalIndent(estimatorFile{"hanas-estimator", estimatorVersion, e.table.Device, e.Correction}, "", "  ")
 	if err == nil {
 		err = replaceFile(path, append(text, '\n'))
 	}
@@ -54,27 +57,13 @@ func ReadEstimator(path string, t *Table) (*Estimator, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("latency: read %s: %w", path, err)
 	}
-	if f.Format != "hanas-estimator" || f.Version != formatVersion {
-		return nil, fmt.Errorf("latency: read %s: format %q version %d, want hanas-estimator version %d", path, f.Format, f.Version, formatVersion)
+	if f.Format != "hanas-estimator" || f.Version != estimatorVersion {
+		return nil, fmt.Errorf("latency: read %s: format %q version %d, want hanas-estimator version %d (make it anew: --force lut)", path, f.Format, f.Version, estimatorVersion)
 	}
 	if f.Device != t.Device {
 		return nil, fmt.Errorf("latency: read %s: it is fitted to %q, the table is of %q", path, f.Device, t.Device)
 	}
-	c := f.Correction
-	for _, v := range c.weights() {
-		if !(v >= 0) {
-			return nil, fmt.Errorf("latency: read %s: a coefficient is %g", path, v)
-		}
-	}
-	return NewEstimator(t, c), nil
-}
-
-// apply corrects a sum. It never gives less than nothing.
-func (c *Correction) apply(sum float64, layers []space.Layer) float64 {
-	if *c == Plain {
-		return sum
-	}
-	return math.Max(0, dot(features(sum, layers), c.weights()))
+	return NewEstimator(t, f.Correction), nil
 }
 
 // Estimate gives a network's time in ms and where the figure comes from. A
@@ -86,7 +75,7 @@ func (e *Estimator) Estimate(layers []space.Layer) (ms float64, provenance strin
 	}
 	provenance = fmt.Sprintf("modelled: sum of %s rows of %s", e.table.Provenance, e.table.Device)
 	if e.Networks > 0 {
-		provenance += fmt.Sprintf(", fitted on %d networks (%.1f %% mean error)", e.Networks, 100*e.MAPE)
+		provenance += fmt.Sprintf(", fitted on %d networks (%.1f %% mean error in cross-validation)", e.Networks, 100*e.MAPE)
 	}
 	return e.apply(sum, layers), provenance, nil
 }

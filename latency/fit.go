@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"hanas/space"
 )
 
@@ -14,71 +16,22 @@ type Measured struct {
 	Ms     float64
 }
 
-// Correction turns the sum of a network's rows into its time:
-//
-//	ms = Scale·sum + Offset + PerBorder·borders + PerElement·elements + PerOpen·open − PerLayer·layers
-//
-// Borders are the places where a tensor passes between integer and float
-// computation, elements their sizes. Open layers compute with integers but
-// hand on a float tensor: a runtime that fuses only what is quantised on both
-// sides runs them slower than their row says. PerLayer takes off what each row
-// holds once too often: the cost of a call, paid once per profiled layer but
-// once per network. No coefficient is negative.
-type Correction struct {
-	Scale      float64 `json:"scale"`
-	Offset     float64 `json:"offset_ms"`
-	PerBorder  float64 `json:"per_border_ms"`
-	PerElement float64 `json:"per_element_ms"`
-	PerOpen    float64 `json:"per_open_ms"`
-	PerLayer   float64 `json:"per_layer_ms"` // subtracted
-	Networks   int     `json:"networks"`     // it was fitted on; 0 = not fitted
-	MAPE       float64 `json:"mape"`         // on them, as a fraction
-}
-
-// Plain is the correction that changes nothing.
-var Plain = Correction{Scale: 1}
-
-// terms is the number of coefficients.
-const terms = 6
-
-// weights are the coefficients in the order of features.
-func (c *Correction) weights() [terms]float64 {
-	return [terms]float64{c.Scale, c.Offset, c.PerBorder, c.PerElement, c.PerOpen, c.PerLayer}
-}
-
 // minNetworks is what a fit needs at least.
 const minNetworks = 10
 
-// features are the factors of the coefficients.
-func features(sum float64, layers []space.Layer) [terms]float64 {
-	borders, elements, open := crossings(layers)
-	return [terms]float64{sum, 1, float64(borders), float64(elements), float64(open), -float64(len(layers))}
-}
+// folds is how many parts the networks are split into to choose the ridge: an
+// odd number, because callers alternate between kinds of networks.
+const folds = 5
 
-// crossings counts the tensors that pass between integer and float layers,
-// their elements, and the weighted integer layers whose output stays float.
-func crossings(layers []space.Layer) (borders, elements, open int) {
-	for i := 1; i < len(layers); i++ {
-		l, before := &layers[i], &layers[i-1]
-		if integer(l) != integer(before) {
-			borders++
-			elements += l.In * l.InSize * l.InSize
-		}
-		if l.ABits == 16 && integer(before) && before.WBits > 0 {
-			open++
-		}
-	}
-	return borders, elements, open
-}
-
-// integer says whether a layer computes with integers: its input is quantised
-// and its weights fit 8 bits.
-func integer(l *space.Layer) bool { return l.ABits < 16 && l.WBits <= 8 }
+// ridges are the pulls towards Plain that compete, relative to each column's
+// own size.
+var ridges = []float64{1e-4, 1e-3, 1e-2, 1e-1, 1}
 
 // Fit finds the correction that minimises the squared relative error over
-// pairs, by non-negative least squares with a slight pull towards Plain, which
-// decides where the networks do not. It needs at least 10 networks; leave some
-// out and hand them to Estimator.Report.
+// pairs, by least squares with a pull towards Plain, whose strength is the one
+// with the least error in cross-validation. It needs at least 10 networks, a
+// hundred to find what 10 forms of borders cost; leave some out and hand them
+// to Estimator.Report.
 func (t *Table) Fit(pairs []Measured) (Correction, error) {
 	if len(pairs) < minNetworks {
 		return Plain, fmt.Errorf("latency: fit: %d networks, want at least %d", len(pairs), minNetworks)
@@ -103,56 +56,91 @@ func (t *Table) Fit(pairs []Measured) (Correction, error) {
 	if len(faults) > 0 {
 		return Plain, errors.Join(faults...)
 	}
-	w := nonNegative(x, [terms]float64{1})
-	c := Correction{Scale: w[0], Offset: w[1], PerBorder: w[2], PerElement: w[3], PerOpen: w[4], PerLayer: w[5], Networks: len(pairs)}
-	for _, row := range x {
-		c.MAPE += math.Abs(dot(row, w)-1) / float64(len(x))
+	best := Correction{Networks: len(pairs), MAPE: math.Inf(1)}
+	pull := 0.0
+	for _, r := range ridges {
+		mape, err := crossValidate(x, r)
+		if err != nil {
+			return Plain, fmt.Errorf("latency: fit: %w", err)
+		}
+		if mape < best.MAPE {
+			best.MAPE, pull = mape, r
+		}
 	}
-	return c, nil
+	var err error
+	if best.weights, err = solve(x, pull); err != nil {
+		return Plain, fmt.Errorf("latency: fit: %w", err)
+	}
+	return best, nil
 }
 
-func dot(a, b [terms]float64) float64 {
-	s := 0.0
-	for k := range a {
-		s += a[k] * b[k]
+// crossValidate is the mean relative error on rows that were left out.
+func crossValidate(x [][terms]float64, ridge float64) (float64, error) {
+	sum := 0.0
+	for fold := range folds {
+		var rest [][terms]float64
+		for i := range x {
+			if i%folds != fold {
+				rest = append(rest, x[i])
+			}
+		}
+		w, err := solve(rest, ridge)
+		if err != nil {
+			return 0, err
+		}
+		for i := fold; i < len(x); i += folds {
+			sum += math.Abs(dot(&x[i], &w) - 1)
+		}
 	}
-	return s
+	return sum / float64(len(x)), nil
 }
 
-// ridge is the pull towards the prior, relative to each column's own size.
-const ridge = 1e-4
-
-// nonNegative minimises |x·w − 1|² + ridge·|w − prior|² (columns scaled to
-// unit length) over w ≥ 0 by cyclic coordinate descent; the problem is
-// strictly convex, so the result does not depend on the start.
-func nonNegative(x [][terms]float64, prior [terms]float64) [terms]float64 {
+// solve minimises |x·w − 1|² + ridge·|w − plain|², columns scaled to unit
+// length. Terms that occur in no row stay 0.
+func solve(x [][terms]float64, ridge float64) (w [terms]float64, err error) {
+	w = Plain.weights
 	var size [terms]float64
 	for k := range size {
-		for _, row := range x {
-			size[k] += row[k] * row[k]
+		for i := range x {
+			size[k] += x[i][k] * x[i][k]
 		}
 		size[k] = math.Sqrt(size[k])
 	}
-	w := prior
-	for range 100_000 {
-		moved := 0.0
-		for k := range w {
-			if size[k] == 0 {
-				w[k] = 0
+	normal, right := mat.NewSymDense(terms, nil), mat.NewVecDense(terms, nil)
+	for k := range terms {
+		normal.SetSym(k, k, 1)
+		if size[k] == 0 {
+			continue
+		}
+		for j := range k {
+			if size[j] == 0 {
 				continue
 			}
-			grad := 0.0
-			for _, row := range x {
-				grad += row[k] / size[k] * (1 - dot(row, w))
+			v := 0.0
+			for i := range x {
+				v += x[i][k] / size[k] * x[i][j] / size[j]
 			}
-			grad -= ridge * (w[k] - prior[k]) * size[k]
-			next := math.Max(0, w[k]+grad/(1+ridge)/size[k])
-			moved = math.Max(moved, math.Abs(next-w[k])*size[k])
-			w[k] = next
+			normal.SetSym(k, j, v)
 		}
-		if moved < 1e-12 {
-			break
+		normal.SetSym(k, k, 1+ridge)
+		v := 0.0
+		for i := range x {
+			v += x[i][k] / size[k] * (1 - dot(&x[i], &Plain.weights))
+		}
+		right.SetVec(k, v)
+	}
+	var chol mat.Cholesky
+	if !chol.Factorize(normal) {
+		return w, fmt.Errorf("the normal equations of %d networks cannot be solved", len(x))
+	}
+	var delta mat.VecDense
+	if err := chol.SolveVecTo(&delta, right); err != nil {
+		return w, err
+	}
+	for k := range w {
+		if size[k] > 0 {
+			w[k] += delta.AtVec(k) / size[k]
 		}
 	}
-	return w
+	return w, nil
 }

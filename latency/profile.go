@@ -3,6 +3,7 @@ package latency
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -50,10 +51,10 @@ type Builder func(space.Layer) (*onnx.Model, error)
 // Profile times every layer on engine and gives the table. Layers of one key
 // are timed once; different keys never share a measurement. Each of several
 // rounds visits all layers in another order with a fresh session, so that a
-// slow spell of the machine falls on different layers; a row's mean is the
-// median of its rounds. progress (may be nil) hears of every measurement.
+// slow spell of the machine falls on different layers; a row is that of its
+// fastest round, because whatever else the machine does only adds. progress (may be nil) hears of every measurement.
 func Profile(ctx context.Context, engine onnx.Engine, layers []space.Layer, build Builder, set Settings, progress func(done, total int)) (*Table, error) {
-	p := profiler{engine: engine, build: build, set: set.withDefaults(), layers: distinctKeys(layers), anchors: map[string][]float64{}}
+	p := profiler{engine: engine, build: build, set: set.withDefaults(), layers: distinctKeys(layers), anchors: map[string]map[int]float64{}}
 	if progress == nil {
 		progress = func(int, int) {}
 	}
@@ -70,7 +71,7 @@ func Profile(ctx context.Context, engine onnx.Engine, layers []space.Layer, buil
 		rng := rand.New(rand.NewPCG(p.set.Seed, uint64(round)))
 		for at, i := range rng.Perm(len(p.layers)) {
 			if at%p.set.Every == 0 {
-				err = p.timeAnchors(ctx)
+				err = p.timeAnchors(ctx, round)
 			}
 			if err == nil {
 				err = p.visit(ctx, round, p.layers[i])
@@ -94,7 +95,7 @@ type profiler struct {
 	build   Builder
 	set     Settings
 	layers  []space.Layer
-	anchors map[string][]float64 // means of an anchor, in time order
+	anchors map[string]map[int]float64 // fastest mean of an anchor in each round
 	work    *workFile
 }
 
@@ -124,7 +125,7 @@ func (p *profiler) visit(ctx context.Context, round int, l space.Layer) error {
 }
 
 // timeAnchors times evenly spread layers again.
-func (p *profiler) timeAnchors(ctx context.Context) error {
+func (p *profiler) timeAnchors(ctx context.Context, round int) error {
 	n := min(p.set.Anchors, len(p.layers))
 	for i := range n {
 		l := p.layers[(2*i+1)*len(p.layers)/(2*n)]
@@ -132,7 +133,14 @@ func (p *profiler) timeAnchors(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.anchors[l.Key()] = append(p.anchors[l.Key()], m.MeanMs)
+		best := p.anchors[l.Key()]
+		if best == nil {
+			best = map[int]float64{}
+			p.anchors[l.Key()] = best
+		}
+		if v, ok := best[round]; !ok || m.MeanMs < v {
+			best[round] = m.MeanMs
+		}
 	}
 	return nil
 }
@@ -200,17 +208,14 @@ func randomInputs(run onnx.Runner, seed uint64) (in, out []*onnx.Tensor, err err
 	return in, make([]*onnx.Tensor, len(run.Outputs())), nil
 }
 
-// outlier is how many medians a run may take before it is taken for an
-// interruption of the machine.
-const outlier = 3
+// kept is the share of a round's runs, its fastest, that a row describes: what
+// interrupts a run only adds to it.
+const kept = 0.75
 
-// summary describes the runs of a round.
+// summary describes the undisturbed runs of a round.
 func summary(ms []float64) Row {
 	slices.Sort(ms)
-	cut := len(ms)
-	for limit := outlier * ms[len(ms)/2]; cut > 1 && ms[cut-1] > limit; cut-- {
-	}
-	ms = ms[:cut]
+	ms = ms[:max(1, int(kept*float64(len(ms))))]
 	r := Row{Count: len(ms), P95Ms: ms[(len(ms)-1)*95/100]}
 	for _, v := range ms {
 		r.MeanMs += v / float64(len(ms))
@@ -230,30 +235,24 @@ func (p *profiler) table() (*Table, error) {
 			return nil, fmt.Errorf("latency: profile: %w", err)
 		}
 	}
-	for _, ms := range p.anchors {
-		slices.Sort(ms)
-		t.Drift = max(t.Drift, (ms[len(ms)-1]-ms[0])/ms[len(ms)/2])
+	for _, rounds := range p.anchors {
+		ms := slices.Sorted(maps.Values(rounds))
+		t.Drift = max(t.Drift, ms[len(ms)-1]/ms[0]-1)
 	}
 	t.Drift = math.Round(t.Drift*1e4) / 1e4
 	return t, nil
 }
 
-// joinRounds takes the median over rounds of mean and 95th percentile, and the
-// mean variance.
+// joinRounds is the row of the fastest round, with the runs of all counted.
 func joinRounds(rounds map[int]Row) Row {
-	var mean, p95 []float64
-	var r Row
-	for _, m := range rounds {
-		mean, p95 = append(mean, m.MeanMs), append(p95, m.P95Ms)
-		r.StdMs += m.StdMs * m.StdMs / float64(len(rounds))
-		r.Count += m.Count
+	var best Row
+	count := 0
+	for _, r := range slices.Sorted(maps.Keys(rounds)) {
+		if m := rounds[r]; best.Count == 0 || m.MeanMs < best.MeanMs {
+			best = m
+		}
+		count += rounds[r].Count
 	}
-	r.MeanMs, r.P95Ms, r.StdMs = median(mean), median(p95), math.Sqrt(r.StdMs)
-	return r
-}
-
-func median(v []float64) float64 {
-	slices.Sort(v)
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
+	best.Count = count
+	return best
 }

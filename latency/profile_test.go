@@ -139,12 +139,12 @@ func TestProfileNamesTheLayerThatFails(t *testing.T) {
 }
 
 func TestSummaryDropsInterruptions(t *testing.T) {
-	r := summary([]float64{1, 1.2, .8, 1, 50})
+	r := summary([]float64{1, 1.2, .8, 1, 50, 2})
 	if r.Count != 4 || r.MeanMs != 1 || r.P95Ms > 1.2 || r.StdMs > .15 || r.StdMs < .14 {
 		t.Errorf("%+v", r)
 	}
 	j := joinRounds(map[int]Row{0: {MeanMs: 1, Count: 4}, 1: {MeanMs: 9, Count: 4}, 2: {MeanMs: 1.1, Count: 4}})
-	if j.MeanMs != 1.1 || j.Count != 12 {
+	if j.MeanMs != 1 || j.Count != 12 {
 		t.Errorf("%+v", j)
 	}
 }

@@ -40,7 +40,7 @@ type Header struct {
 	// Keys names the spelling of the row keys: "" or "layer" for
 	// space.Layer.Key, else one of Formats.
 	Keys  string  `json:"keys,omitempty"`
-	Drift float64 `json:"drift,omitempty"` // largest spread of an anchor over the run, as a fraction of its median
+	Drift float64 `json:"drift,omitempty"` // how much slower than its fastest round an anchor was in its slowest, as a fraction
 	Host  string  `json:"host,omitempty"`  // CPU model and the like
 }
 

@@ -153,7 +153,8 @@ func keysOf(layers []space.Layer) map[string]bool {
 
 // TestIndexEqualsEstimate over random Archs of every built-in space.
 func TestIndexEqualsEstimate(t *testing.T) {
-	c := Correction{Scale: .9, Offset: .01, PerBorder: .002, PerElement: 1e-7, PerOpen: .003, PerLayer: .0001, Networks: 40}
+	c := correction(t, map[string]float64{"scale": .9, "offset_ms": .01, "border_ms float to mixed": .002, "element_ms float to float": 1e-7, "layer_ms add float": .003})
+	c.Networks = 40
 	for _, name := range space.Presets() {
 		sp := preset(t, name)
 		e := NewEstimator(modelTable(t, sp), c)
@@ -182,7 +183,8 @@ func TestIndexEqualsEstimate(t *testing.T) {
 
 func TestEstimatorFile(t *testing.T) {
 	tab := modelTable(t, preset(t, "quick"))
-	c := Correction{Scale: .9, Offset: .01, PerOpen: .003, Networks: 40, MAPE: .03}
+	c := correction(t, map[string]float64{"scale": .9, "offset_ms": .01, "border_ms mixed to integer": -.003})
+	c.Networks, c.MAPE = 40, .03
 	path := filepath.Join(t.TempDir(), "estimator.json")
 	if err := NewEstimator(tab, c).Write(path); err != nil {
 		t.Fatal(err)
@@ -205,7 +207,7 @@ func TestEstimatorFile(t *testing.T) {
 
 func BenchmarkIndex(b *testing.B) {
 	sp := preset(b, "cifar10")
-	fast, err := NewEstimator(modelTable(b, sp), Correction{Scale: .9, Offset: .1, Networks: 10}).Index(sp)
+	fast, err := NewEstimator(modelTable(b, sp), correction(b, map[string]float64{"scale": .9, "offset_ms": .1, "border_ms float to integer": .001})).Index(sp)
 	if err != nil {
 		b.Fatal(err)
 	}

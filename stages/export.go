@@ -34,12 +34,21 @@ type frontRecord struct {
 	Reference         []float64    `json:"reference"`
 	Evaluations       int          `json:"evaluations"`
 	Points            []frontPoint `json:"points"`
+	Baselines         []baseline   `json:"baselines"`
+}
+
+// baseline is a network of the space that nobody searched for: what the front is
+// held against, exported and validated beside it.
+type baseline struct {
+	Name string `json:"name"` // "largest" or "smallest", at 8 bits throughout
+	frontPoint
 }
 
 // modelRecord is a model of manifest.json.
 type modelRecord struct {
 	File      string     `json:"file"`
 	Picks     []string   `json:"picks"` // why it was chosen
+	Baseline  bool       `json:"baseline,omitempty"`
 	Arch      string     `json:"arch"`
 	Predicted frontPoint `json:"predicted"`
 	Top1      float64    `json:"top1_scored"` // on the held-out images of the stage evaluate
@@ -130,6 +139,11 @@ func (e *Env) winners(front frontRecord) ([]modelRecord, error) {
 	for i, c := range f.Diverse(e.Config.Export.Count + 3) {
 		if len(out) < e.Config.Export.Count+len(e.Config.Export.Picks)+len(e.Config.Export.LatencyMS) {
 			pick(fmt.Sprintf("front-%d", i+1), c, true)
+		}
+	}
+	for _, b := range front.Baselines {
+		if !slices.ContainsFunc(out, func(m modelRecord) bool { return m.Arch == b.Arch }) {
+			out = append(out, modelRecord{File: b.Name + ".onnx", Picks: []string{b.Name}, Baseline: true, Arch: b.Arch, Predicted: b.frontPoint})
 		}
 	}
 	return out, nil

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"hanas/eval"
 	"hanas/export"
 	"hanas/latency"
 	"hanas/onnx"
@@ -31,6 +30,10 @@ type netRecord struct {
 	Measured  float64 `json:"measured_ms"`
 }
 
+// maxDrift is how much slower an anchor may be in its slowest round than in its
+// fastest before a user hears of it.
+const maxDrift = 0.1
+
 // runLut times every distinct layer of the space, then whole networks to fit
 // the correction and others to judge it.
 func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
@@ -48,7 +51,7 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 	}
 	layers := e.Space.DistinctLayers()
 	p.Log("timing %d distinct layers on %s, %d thread(s)", len(layers), device, threads)
-	const rounds = 3
+	const rounds = 6 // spread over the whole profile: a row is that of its fastest
 	table, err := latency.Profile(ctx, engine, layers, func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, e.Config.Seed) },
 		latency.Settings{
 			Header: latency.Header{Device: device, Runtime: "ONNX Runtime", Version: rt.Version(), Threads: threads, Governor: machine.Governor, Host: machine.CPU},
@@ -57,6 +60,9 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 		}, func(done, total int) { p.Progress(int64(done), int64(total), "timings") })
 	if err != nil {
 		return err
+	}
+	if table.Drift > maxDrift {
+		p.Log("warning: a layer took %.0f %% longer in one round than in another: the machine's speed changed (close other programs and run with --force lut)", 100*table.Drift)
 	}
 	fit, test, names, err := e.measureNets(ctx, engine, p)
 	if err != nil {
@@ -95,52 +101,55 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 // rest to judge by.
 func (e *Env) measureNets(ctx context.Context, engine onnx.Engine, p *pipeline.Pass) (fit, test []latency.Measured, names []string, err error) {
 	c := e.Config.Lut
+	archs := e.netsToTime(c.FitNets + c.TestNets)
 	net, err := supernet.New(e.Space, e.Config.Seed)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	info := supernet.Preprocessing{Mean: []float32{.5, .5, .5}, Std: []float32{.25, .25, .25}}
-	rng := rand.New(rand.NewPCG(e.Config.Seed, 0x1a7))
-	seen := map[space.Arch]bool{}
-	total := c.FitNets + c.TestNets
-	for tries := 0; len(seen) < total && tries < drawTries; tries++ {
-		a := e.Space.Random(rng)
-		if len(seen)%2 == 1 { // random bits nearly always mix integer and float layers: uniform ones belong there too
-			a = e.Space.WithBits(a, e.Space.WBits[rng.IntN(len(e.Space.WBits))], e.Space.ABits[rng.IntN(len(e.Space.ABits))])
-		}
-		if seen[a] {
-			continue
-		}
-		seen[a] = true
-		m, err := e.measureNet(ctx, engine, net, a, info)
+	nets := make([]timedNetwork, len(archs))
+	for i, a := range archs {
+		network, err := net.Untrained(a, info)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if len(fit) < c.FitNets {
+		m, err := export.Build(network, export.Settings{})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		size := e.Space.Layers(a)[0].InSize
+		nets[i] = timedNetwork{m, []int{1, e.Space.Channels, size, size}}
+	}
+	times, err := timeNetworks(ctx, engine, nets, max(10, c.NetRuns), func(done, total int) { p.Progress(int64(done), int64(total), "networks") })
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for i, a := range archs {
+		m := latency.Measured{Layers: e.Space.Layers(a), Ms: ms(times[i].Median)}
+		if i < c.FitNets {
 			fit = append(fit, m)
 		} else {
 			test, names = append(test, m), append(names, e.Space.Key(a))
 		}
-		p.Progress(int64(len(seen)), int64(total), "networks")
 	}
 	return fit, test, names, nil
 }
 
-func (e *Env) measureNet(ctx context.Context, engine onnx.Engine, net *supernet.Supernet, a space.Arch, info supernet.Preprocessing) (latency.Measured, error) {
-	layers := e.Space.Layers(a)
-	network, err := net.Untrained(a, info)
-	if err != nil {
-		return latency.Measured{}, err
+// netsToTime are n distinct Archs, by turns of random bits and of the same bits
+// throughout: random ones nearly always mix integer and float layers.
+func (e *Env) netsToTime(n int) []space.Arch {
+	rng := rand.New(rand.NewPCG(e.Config.Seed, 0x1a7))
+	seen := map[space.Arch]bool{}
+	var archs []space.Arch
+	for tries := 0; len(archs) < n && tries < drawTries; tries++ {
+		a := e.Space.Random(rng)
+		if len(archs)%2 == 1 {
+			a = e.Space.WithBits(a, e.Space.WBits[rng.IntN(len(e.Space.WBits))], e.Space.ABits[rng.IntN(len(e.Space.ABits))])
+		}
+		if !seen[a] {
+			seen[a] = true
+			archs = append(archs, a)
+		}
 	}
-	m, err := export.Build(network, export.Settings{})
-	if err != nil {
-		return latency.Measured{}, err
-	}
-	r, err := engine(m)
-	if err != nil {
-		return latency.Measured{}, err
-	}
-	defer r.Close()
-	t, err := eval.Latency(ctx, r, []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}, eval.TimingSettings{Reps: max(10, e.Config.Lut.NetRuns), MinTime: 50 * time.Millisecond, Seed: e.Config.Seed})
-	return latency.Measured{Layers: layers, Ms: ms(t.Median)}, err
+	return archs
 }

@@ -16,12 +16,13 @@ import (
 // predictorRecord is predictor.json.
 type predictorRecord struct {
 	predictor.Metrics
-	NTrain   int       `json:"n_train"`
-	NTest    int       `json:"n_test"`
-	Baseline float64   `json:"tau_macs"` // tau of MACs alone on the same samples
-	Arch     []string  `json:"arch"`     // the held-out samples
-	Got      []float64 `json:"predicted"`
-	Want     []float64 `json:"measured"`
+	Fit      predictor.Report `json:"fit"` // which kind of model won, and against what
+	NTrain   int              `json:"n_train"`
+	NTest    int              `json:"n_test"`
+	Baseline float64          `json:"tau_macs"` // tau of MACs alone on the same samples
+	Arch     []string         `json:"arch"`     // the held-out samples
+	Got      []float64        `json:"predicted"`
+	Want     []float64        `json:"measured"`
 }
 
 // runPredictor fits on most samples and judges on those held out by the hash
@@ -41,7 +42,10 @@ func (e *Env) runPredictor(ctx context.Context, p *pipeline.Pass) error {
 	test := samples.Select(all, samples.Test)
 	fit := append(samples.Select(all, samples.Train), samples.Select(all, samples.Val)...)
 	c := e.Config.Predictor
-	m, err := predictor.Fit(ctx, engine, e.Space, fit, predictor.Settings{Hidden: c.Hidden, Members: c.Members, Epochs: c.Epochs, Batch: c.Batch, Rate: c.Rate, Decay: c.Decay, Seed: e.Config.Seed})
+	m, err := predictor.Fit(ctx, engine, e.Space, fit, predictor.Settings{
+		Hidden: c.Hidden, Members: c.Members, Epochs: c.Epochs, Batch: c.Batch, Rate: c.Rate, Decay: c.Decay, Kinds: c.Kinds,
+		Seed: e.Config.Seed, Supernet: info.SupernetHash,
+	})
 	if err != nil {
 		return err
 	}
@@ -49,11 +53,11 @@ func (e *Env) runPredictor(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
-	rec.NTrain, rec.NTest = len(fit), len(test)
+	rec.NTrain, rec.NTest, rec.Fit = len(fit), len(test), m.Report
 	if rec.Tau <= rec.Baseline {
 		p.Log("warning: the predictor ranks no better (tau %.3f) than MACs alone (%.3f): search results are not to be trusted", rec.Tau, rec.Baseline)
 	}
-	p.Summary(fmt.Sprintf("on %d held-out sub-networks: tau %.3f, rho %.3f, RMSE %.2f points (MACs alone: tau %.3f)", rec.NTest, rec.Tau, rec.Rho, rec.RMSEpp, rec.Baseline))
+	p.Summary(fmt.Sprintf("%s, on %d held-out sub-networks: tau %.3f, rho %.3f, RMSE %.2f points (MACs alone: tau %.3f)", m.Report.Kind, rec.NTest, rec.Tau, rec.Rho, rec.RMSEpp, rec.Baseline))
 	if err := onnx.WriteFile(p.Output(predictorFile), m.Graph); err != nil {
 		return err
 	}

@@ -64,6 +64,12 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 			return err
 		}
 		d.Winners = append(d.Winners, w)
+		if m.Baseline {
+			d.Baselines = append(d.Baselines, report.Baseline{
+				Name: m.Picks[0] + " at 8 bits", Accuracy: report.Fig(m.Top1Scored, report.Measured),
+				Latency: report.Fig(m.LatencyMS.Predicted, report.Predicted), Memory: report.Fig(float64(baselineMemory(a.front, m.Arch)), report.Modelled),
+			})
+		}
 	}
 	pr := a.predictor
 	d.Predictor = report.PredictorFit{Tau: pr.Tau, Rho: pr.Rho, RMSEpp: pr.RMSEpp, BiasPP: pr.BiasPP, NTrain: pr.NTrain, NTest: pr.NTest}
@@ -141,6 +147,16 @@ func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, 
 		})
 	}
 	return w, nil
+}
+
+// baselineMemory is the modelled memory of a baseline.
+func baselineMemory(f frontRecord, arch string) int64 {
+	for _, b := range f.Baselines {
+		if b.Arch == arch {
+			return b.MemoryBytes
+		}
+	}
+	return 0
 }
 
 // hypervolumes puts both searches on one scale of evaluations.

@@ -82,6 +82,30 @@ func (j *judgeArch) front(ctx context.Context, f search.Front[space.Arch]) ([]fr
 	return out, nil
 }
 
+// baselines are the ends of the space at 8 bits, or at the nearest widths that
+// the device runs.
+func (j *judgeArch) baselines(ctx context.Context) ([]baseline, error) {
+	legal, err := j.env.legal()
+	if err != nil {
+		return nil, err
+	}
+	var out []baseline
+	sp := j.env.Space
+	for _, end := range []struct {
+		name string
+		arch space.Arch
+	}{{"largest", sp.Largest()}, {"smallest", sp.Smallest()}} {
+		a := legal(sp.WithBits(end.arch, 8, 8))
+		mean, std, err := j.predictor.Predict(ctx, []space.Arch{a})
+		if err != nil {
+			return nil, err
+		}
+		layers := sp.Layers(a)
+		out = append(out, baseline{end.name, frontPoint{Arch: sp.Key(a), Accuracy: mean[0], Std: std[0], LatencyMS: j.ms(layers), MemoryBytes: memory(layers), Provenance: j.provenance}})
+	}
+	return out, nil
+}
+
 // runSearch runs NSGA-II and, with the same number of evaluations, random
 // search.
 func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
@@ -125,6 +149,9 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 		Objectives: objectives, Reference: reference, Evaluations: found.Archive.Len(), Points: points,
 		Hypervolume: found.Front.Hypervolume(reference), RandomHypervolume: blind.Front.Hypervolume(reference),
 	}
+	if front.Baselines, err = j.baselines(ctx); err != nil {
+		return err
+	}
 	p.Summary(fmt.Sprintf("%d points after %d evaluations; hypervolume %.4g, random search %.4g", len(points), front.Evaluations, front.Hypervolume, front.RandomHypervolume))
 	if err := writeJSON(p.Output(searchFile), rec); err != nil {
 		return err
@@ -164,13 +191,9 @@ func (e *Env) newJudge(ctx context.Context, p *pipeline.Pass) (*judgeArch, error
 // drawn, so no limit needs to refuse them.
 func (e *Env) problem(j *judgeArch) (*search.Problem[space.Arch], error) {
 	sp := e.Space
-	legal := func(a space.Arch) space.Arch { return a }
-	if bits := e.Config.Search.Bits; len(bits) > 0 {
-		w, a, err := legalChoices(sp, bits)
-		if err != nil {
-			return nil, err
-		}
-		legal = func(arch space.Arch) space.Arch { return restrict(sp, arch, w, a) }
+	legal, err := e.legal()
+	if err != nil {
+		return nil, err
 	}
 	genes := float64(sp.GeneCount())
 	return &search.Problem[space.Arch]{
@@ -186,6 +209,19 @@ func (e *Env) problem(j *judgeArch) (*search.Problem[space.Arch], error) {
 		Crossover: func(rng *rand.Rand, a, b space.Arch) space.Arch { return legal(sp.Crossover(a, b, rng)) },
 		Evaluate:  j.points,
 	}, nil
+}
+
+// legal moves the bits of an Arch to those that the device runs.
+func (e *Env) legal() (func(space.Arch) space.Arch, error) {
+	bits := e.Config.Search.Bits
+	if len(bits) == 0 {
+		return func(a space.Arch) space.Arch { return a }, nil
+	}
+	w, act, err := legalChoices(e.Space, bits)
+	if err != nil {
+		return nil, err
+	}
+	return func(a space.Arch) space.Arch { return restrict(e.Space, a, w, act) }, nil
 }
 
 // legalChoices are the choice indices of bits that a device runs.

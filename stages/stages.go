@@ -39,48 +39,70 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	sp, data := []any{cfg.Space, cfg.Seed}, []any{cfg.Data, cfg.Seed}
+	data := cfg.Data
+	// with adds to what the answer of a stage depends on besides its space.
+	with := func(more settings) settings {
+		more["space"], more["seed"] = cfg.Space, cfg.Seed
+		return more
+	}
 	return []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
-			Makes: []string{dataFile}, Settings: data, Cores: 1, Run: e.runData,
+			Makes: []string{dataFile}, Settings: with(settings{"data": data, "files": stamp(data.Path)}), Cores: 1, Run: e.runData,
 		},
 		{
 			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 1, Needs: []string{dataFile},
-			Makes: []string{supernetFile, trainingFile}, Settings: []any{sp, cfg.Supernet, data}, Cores: e.workers(), Run: e.runSupernet,
+			Makes: []string{supernetFile, trainingFile}, Settings: with(settings{"supernet": cfg.Supernet, "data": data}), Cores: e.workers(), Run: e.runSupernet,
 		},
 		{
 			Name: "sample", Doc: "draws distinct sub-networks to evaluate", Version: 1,
-			Makes: []string{archsFile}, Settings: []any{sp, cfg.Sample}, Cores: 1, Run: e.runSample,
+			Makes: []string{archsFile}, Settings: with(settings{"sample": cfg.Sample}), Cores: 1, Run: e.runSample,
 		},
 		{
 			Name: "evaluate", Doc: "scores each sampled sub-network on held-out images as the file that would ship", Version: 1,
-			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: []any{sp, cfg.Evaluate, data}, Cores: e.workers(), Run: e.runEvaluate,
+			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: with(settings{"evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runEvaluate,
 		},
 		{
-			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 2, Needs: []string{samplesFile},
-			Makes: []string{predictorFile, predictorJSON}, Settings: []any{sp, cfg.Predictor}, Cores: 1, Run: e.runPredictor,
+			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 3, Needs: []string{samplesFile},
+			Makes: []string{predictorFile, predictorJSON}, Settings: with(settings{"predictor": cfg.Predictor}), Cores: 1, Run: e.runPredictor,
 		},
 		{
-			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 1,
-			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: []any{sp, cfg.Lut}, Exclusive: true, Cores: 1, Run: e.runLut,
+			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 2,
+			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(settings{"lut": cfg.Lut}), Exclusive: true, Cores: 1, Run: e.runLut,
 		},
 		{
-			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 1,
-			Needs: []string{predictorFile, lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: []any{sp, cfg.Search}, Cores: 1, Run: e.runSearch,
+			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 2,
+			Needs: []string{predictorFile, lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
 		},
 		{
-			Name: "export", Doc: "writes the winners as quantised ONNX files and scores them", Version: 1,
-			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: []any{sp, cfg.Export, cfg.Evaluate, data}, Cores: e.workers(), Run: e.runExport,
+			Name: "export", Doc: "writes the winners as quantised ONNX files and scores them", Version: 2,
+			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runExport,
 		},
 		{
-			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 1,
-			Needs: []string{dataFile, modelsFolder}, Makes: []string{validationFile}, Settings: []any{sp, cfg.Validation, cfg.Evaluate, data}, Exclusive: true, Cores: 1, Run: e.runValidate,
+			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 2,
+			Needs: []string{dataFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 1,
+			Name: "report", Doc: "draws the tables and plots", Version: 2,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
-			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: []any{sp, cfg.Name, cfg.Report}, Cores: 1, Run: e.runReport,
+			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},
 	}, nil
+}
+
+// settings are what the answer of a stage depends on, by the names of the
+// configuration: plan tells a user which of them changed.
+type settings map[string]any
+
+// stamp is that of the images on disk, so that changed ones are looked at again.
+// Images that are gone have a stamp of their own: it is the stage that says so.
+func stamp(path string) string {
+	if path == "" {
+		return ""
+	}
+	s, err := pipeline.Stamp(path)
+	if err != nil {
+		return "missing"
+	}
+	return s
 }

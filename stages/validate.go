@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"hanas/eval"
 	"hanas/onnx"
@@ -16,7 +15,7 @@ import (
 // latencyRecord is predicted beside measured, in milliseconds.
 type latencyRecord struct {
 	Predicted float64 `json:"predicted"`
-	Measured  float64 `json:"measured"` // median of single runs at batch 1, one thread
+	Measured  float64 `json:"measured"` // median of single runs at batch 1, one thread, of the fastest of several passes
 	Std       float64 `json:"std"`
 	P95       float64 `json:"p95"`
 	Count     int     `json:"count"`
@@ -26,6 +25,7 @@ type latencyRecord struct {
 type checkedModel struct {
 	File        string        `json:"file"`
 	Picks       []string      `json:"picks"`
+	Baseline    bool          `json:"baseline,omitempty"` // not from the front, to hold it against
 	Arch        string        `json:"arch"`
 	Top1        float64       `json:"top1"` // test images
 	Top5        float64       `json:"top5"`
@@ -69,60 +69,63 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	var rec validationRecord
+	var nets []timedNetwork
 	for i, m := range manifest.Models {
-		c, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
+		c, net, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
 		if err != nil {
 			return fmt.Errorf("stages: validate %s: %w", m.File, err)
 		}
-		rec.Models = append(rec.Models, c)
+		rec.Models, nets = append(rec.Models, c), append(nets, net)
 		p.Progress(int64(i+1), int64(len(manifest.Models)), "models")
-		p.Log("%s: top-1 %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", m.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
+	}
+	times, err := timeNetworks(ctx, engine, nets, max(30, e.Config.Validation.Runs), func(int, int) {})
+	if err != nil {
+		return fmt.Errorf("stages: validate: %w", err)
+	}
+	for i, t := range times {
+		c := &rec.Models[i]
+		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = ms(t.Median), ms(t.Std), ms(t.P95), t.Count
+		p.Log("%s: top-1 %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", c.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
 	}
 	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
 	return writeJSON(p.Output(validationFile), rec)
 }
 
-func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, error) {
-	c := checkedModel{File: m.File, Picks: m.Picks, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
+func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, timedNetwork, error) {
+	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
 	info, err := os.Stat(path)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	model, err := onnx.ReadFile(path)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	r, err := engine(model)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	defer r.Close()
 	again, err := images[0].Run(ctx, r)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	res, err := images[1].Run(ctx, r)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	c.Top1, c.Top5, c.Images, c.Top1Again = res.Top1, res.Top5, res.N, again.Top1
 	c.Lo, c.Hi = eval.Wilson(res.Correct1, res.N)
 	if c.Equal = again.Top1 == m.Top1; !c.Equal {
-		return c, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
+		return c, timedNetwork{}, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {
-		return c, err
+		return c, timedNetwork{}, err
 	}
 	layers := e.Space.Layers(arch)
 	cost := space.Cost(layers)
 	c.FileBytes, c.WeightBytes, c.PeakBytes, c.Params, c.MACs = info.Size(), cost.WeightBytes, cost.PeakActivationBytes, cost.Params, cost.MACs
-	t, err := eval.Latency(ctx, r, []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}, eval.TimingSettings{Reps: max(30, e.Config.Validation.Runs)})
-	if err != nil {
-		return c, err
-	}
-	c.LatencyMS = latencyRecord{Predicted: m.Predicted.LatencyMS, Measured: ms(t.Median), Std: ms(t.Std), P95: ms(t.P95), Count: t.Count}
-	return c, nil
+	c.LatencyMS.Predicted = m.Predicted.LatencyMS
+	return c, timedNetwork{model, []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}}, nil
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
