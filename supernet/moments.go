@@ -1,8 +1,6 @@
 package supernet
 
 import (
-	"math"
-
 	"hanas/onnx/quant"
 	"hanas/space"
 )
@@ -68,30 +66,9 @@ func startsBlock(layers []space.Layer, i int) bool {
 // afterNorm is the moment behind batch norm and activation, averaged over the
 // channels in use.
 func afterNorm(gamma, beta []float32, act string) moment {
-	sum := 0.0
-	for c := range gamma {
-		g, b := math.Abs(float64(gamma[c])), float64(beta[c])
-		if act == "relu" || act == "relu6" {
-			sum += rectifiedSquare(b, g)
-		} else { // linear; hard-swish never exceeds its input
-			sum += b*b + g*g
-		}
-	}
-	m := moment{meanSquare: math.Max(sum/float64(len(gamma)), 1e-12)}
-	m.unsigned = act == "relu" || act == "relu6"
+	m := moment{meanSquare: max(quant.BNMeanSquare(gamma, beta, act), 1e-12), unsigned: act == "relu" || act == "relu6"}
 	if act == "relu6" {
 		m.cap = 6
 	}
 	return m
-}
-
-// rectifiedSquare is E[max(z,0)²] for z ~ N(mean, std²).
-func rectifiedSquare(mean, std float64) float64 {
-	if std == 0 {
-		return math.Max(mean, 0) * math.Max(mean, 0)
-	}
-	t := mean / std
-	cdf := 0.5 * math.Erfc(-t/math.Sqrt2)
-	pdf := math.Exp(-t*t/2) / math.Sqrt(2*math.Pi)
-	return (mean*mean+std*std)*cdf + mean*std*pdf
 }

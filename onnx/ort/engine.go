@@ -2,6 +2,7 @@ package ort
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,12 +89,16 @@ func newSession(m *onnx.Model, s Settings) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ort: load %q: %w", m.Graph.Name, err)
 	}
-	return &session{
+	r := &session{
 		name:    m.Graph.Name,
 		inputs:  slices.Clone(m.Graph.Inputs),
 		outputs: slices.Clone(m.Graph.Outputs),
 		inner:   inner,
-	}, nil
+	}
+	// A runner that nobody closed: its frames pin Go memory, and Go ends the
+	// program when pinned memory is collected.
+	runtime.SetFinalizer(r, func(r *session) { _ = r.Close() })
+	return r, nil
 }
 
 func names(values []onnx.ValueInfo) []string {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,6 +215,39 @@ func TestNoInputs(t *testing.T) {
 	if !slices.Equal(out[0].Floats(), []float32{-1, -2, -3}) {
 		t.Errorf("%v", out[0].Floats())
 	}
+}
+
+// TestDroppedRunner: runners that nobody closes are closed by the garbage
+// collector. Without that it ends the process, for the memory they pin.
+func TestDroppedRunner(t *testing.T) {
+	engine := open(t).Engine(Settings{})
+	m := addOne(t, 4)
+	x := onnx.NewTensor(onnx.Float, 4)
+	closed := make(chan struct{}, 1)
+	for range 20 {
+		r, err := engine(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Run(t.Context(), []*onnx.Tensor{x}, make([]*onnx.Tensor, 1)); err != nil {
+			t.Fatal(err)
+		}
+		runtime.AddCleanup(r.(*session), func(struct{}) {
+			select {
+			case closed <- struct{}{}:
+			default:
+			}
+		}, struct{}{})
+	}
+	for range 10 {
+		runtime.GC()
+		select {
+		case <-closed:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	t.Error("no runner was collected")
 }
 
 func TestErrors(t *testing.T) {

@@ -45,6 +45,7 @@ func (s *session) Close() error {
 		return nil
 	}
 	s.closed = true
+	runtime.SetFinalizer(s, nil)
 	for _, f := range s.idle.frames {
 		f.destroy()
 	}
