@@ -193,7 +193,7 @@ func TestWrite(t *testing.T) {
 }
 
 func TestDeterministic(t *testing.T) {
-	if html(t, demo()) != html(t, demo()) {
+	if one, other := html(t, demo()), html(t, demo()); one != other {
 		t.Error("the same data give another page")
 	}
 }
