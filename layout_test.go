@@ -18,7 +18,7 @@ import (
 // say so in ARCHITECTURE.md.
 var imports = map[string]string{
 	// the graph world: knows nothing of architecture search
-	"onnx":         "",
+	"onnx":         "internal/atomicfile",
 	"onnx/ref":     "onnx",
 	"onnx/grad":    "onnx",
 	"onnx/quant":   "onnx",
@@ -29,15 +29,15 @@ var imports = map[string]string{
 	// the search world, in the order data flows
 	"space":        "",
 	"datasets":     "",
-	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export",
+	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export internal/atomicfile",
 	"eval":         "onnx datasets",
 	"samples":      "space",
 	"predictor":    "space samples onnx onnx/grad train",
-	"latency":      "space onnx export",
+	"latency":      "space onnx export internal/atomicfile",
 	"search":       "",
 	"search/nsga2": "search",
 	"export":       "space onnx onnx/quant",
-	"report":       "space samples search latency predictor eval",
+	"report":       "space samples search latency predictor eval internal/atomicfile",
 
 	// the machine that runs it: knows nothing of search or graphs
 	"pipeline": "",
@@ -48,8 +48,9 @@ var imports = map[string]string{
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
 	"internal/cli": "configs pipeline stages internal/progress space supernet datasets eval samples predictor latency " +
 		"search search/nsga2 export onnx onnx/ort",
-	"internal/progress": "",
-	"cmd/hanas":         "internal/cli",
+	"internal/progress":   "",
+	"internal/atomicfile": "",
+	"cmd/hanas":           "internal/cli",
 
 	// measured by hand, beside another program
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",

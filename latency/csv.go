@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
+	"hanas/internal/atomicfile"
 	"hanas/space"
 )
 
@@ -46,32 +46,10 @@ func (t *Table) Write(path string) error {
 		w.Write([]string{key, num(r.MeanMs), num(r.StdMs), num(r.P95Ms), strconv.Itoa(r.Count), num(r.EnergyMJ)})
 	}
 	w.Flush()
-	if err := replaceFile(path, buf.Bytes()); err != nil {
+	if err := atomicfile.Write(path, buf.Bytes()); err != nil {
 		return fmt.Errorf("latency: write %s: %w", path, err)
 	}
 	return nil
-}
-
-// replaceFile writes data beside path, syncs and renames.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }
 
 // ReadTable reads what Write stores. Errors name the line.

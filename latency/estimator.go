@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 
+	"hanas/internal/atomicfile"
 	"hanas/space"
 )
 
@@ -37,7 +38,7 @@ type estimatorFile struct {
 func (e *Estimator) Write(path string) error {
 	text, err := json.MarshalIndent(estimatorFile{"hanas-estimator", estimatorVersion, e.table.Device, e.Correction}, "", "  ")
 	if err == nil {
-		err = replaceFile(path, append(text, '\n'))
+		err = atomicfile.Write(path, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("latency: write %s: %w", path, err)

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
 	"path/filepath"
+
+	"hanas/internal/atomicfile"
 )
 
 //go:embed page/*
@@ -25,33 +26,11 @@ func Write(dir string, d *Data) error {
 		if err := f.write(&b, d); err != nil {
 			return err
 		}
-		if err := replace(filepath.Join(dir, f.name), b.Bytes()); err != nil {
+		if err := atomicfile.Write(filepath.Join(dir, f.name), b.Bytes()); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
 	return nil
-}
-
-// replace writes a file under another name and renames it.
-func replace(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return err
 }
 
 // JSON writes the data as they are, indented.
