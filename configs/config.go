@@ -67,7 +67,7 @@ type Supernet struct {
 	Decay      float64 `json:"decay"`       // decoupled weight decay
 	Smoothing  float64 `json:"smoothing"`   // of the labels
 	ClipNorm   float64 `json:"clip_norm"`   // bound on the gradient's norm
-	NoDistill  bool    `json:"no_distill"`  // labels as targets, not the largest network's outputs
+	Distil     float64 `json:"distil"`      // share of the largest network's outputs in the others' targets at the end, beside the labels; it grows from 0
 	Checkpoint int     `json:"checkpoint"`  // steps between checkpoints
 }
 

@@ -101,6 +101,7 @@ func (s *Supernet) check(k *checker) {
 	k.within("supernet.warmup", s.Warmup, 0, 1)
 	k.within("supernet.decay", s.Decay, 0, 1)
 	k.within("supernet.smoothing", s.Smoothing, 0, 0.9)
+	k.within("supernet.distil", s.Distil, 0, 1)
 	k.within("supernet.clip_norm", s.ClipNorm, 0, math.MaxFloat32)
 	k.least("supernet.checkpoint", s.Checkpoint, 0)
 }

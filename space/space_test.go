@@ -478,3 +478,42 @@ func BenchmarkKey(b *testing.B) {
 		s.Key(a)
 	}
 }
+
+// TestRandomBits: the topology stays, every width is as frequent as another,
+// and a quarter of the networks have weights of one width throughout.
+func TestRandomBits(t *testing.T) {
+	sp, err := Preset("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	largest := sp.Largest()
+	const n = 4000
+	uniform, layers := 0, 0
+	count := map[int]int{}
+	for range n {
+		a := sp.RandomBits(largest, rng)
+		if !sp.Has(a) || sp.Topology(a) != sp.Topology(largest) {
+			t.Fatalf("%s has another topology", sp.Key(a))
+		}
+		widths := map[int]bool{}
+		for _, l := range sp.Layers(a) {
+			if l.WBits > 0 && l.Stage >= 0 {
+				widths[l.WBits] = true
+				count[l.WBits]++
+				layers++
+			}
+		}
+		if len(widths) == 1 {
+			uniform++
+		}
+	}
+	if share := float64(uniform) / n; share < .22 || share > .28 {
+		t.Errorf("%.3f of the networks have one width, want 1/4", share)
+	}
+	for bits, c := range count {
+		if share := float64(c) / float64(layers); share < .22 || share > .28 {
+			t.Errorf("%.3f of the layers have %d bits, want 1/4", share, bits)
+		}
+	}
+}

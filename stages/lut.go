@@ -135,18 +135,13 @@ func (e *Env) measureNets(ctx context.Context, engine onnx.Engine, p *pipeline.P
 	return fit, test, names, nil
 }
 
-// netsToTime are n distinct Archs, by turns of random bits and of the same bits
-// throughout: random ones nearly always mix integer and float layers.
+// netsToTime are n distinct Archs with random bits.
 func (e *Env) netsToTime(n int) []space.Arch {
 	rng := rand.New(rand.NewPCG(e.Config.Seed, 0x1a7))
 	seen := map[space.Arch]bool{}
 	var archs []space.Arch
 	for tries := 0; len(archs) < n && tries < drawTries; tries++ {
-		a := e.Space.Random(rng)
-		if len(archs)%2 == 1 {
-			a = e.Space.WithBits(a, e.Space.WBits[rng.IntN(len(e.Space.WBits))], e.Space.ABits[rng.IntN(len(e.Space.ABits))])
-		}
-		if !seen[a] {
+		if a := e.Space.RandomBits(e.Space.Random(rng), rng); !seen[a] {
 			seen[a] = true
 			archs = append(archs, a)
 		}

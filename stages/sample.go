@@ -16,7 +16,7 @@ import (
 const drawTries = 10_000
 
 // runSample draws distinct Archs: the largest and smallest at every uniform
-// choice of bits, then random ones until there are enough.
+// choice of bits, then random topologies with random bits until there are enough.
 func (e *Env) runSample(ctx context.Context, p *pipeline.Pass) error {
 	sp, rng := e.Space, rand.New(rand.NewPCG(e.Config.Seed, 0x5a3))
 	seen := map[space.Arch]bool{}
@@ -35,7 +35,7 @@ func (e *Env) runSample(ctx context.Context, p *pipeline.Pass) error {
 		}
 	}
 	for tries := 0; len(lines) < e.Config.Sample.Count && tries < drawTries; tries++ {
-		if add(sp.Random(rng)) {
+		if add(sp.RandomBits(sp.Random(rng), rng)) {
 			tries = 0
 		}
 		if err := ctx.Err(); err != nil {

@@ -37,7 +37,7 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 	c := e.Config.Supernet
 	settings := supernet.TrainSettings{
 		Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
-		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, NoDistill: c.NoDistill,
+		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, Distil: c.Distil,
 		CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: set.Info.Augment,
 	}
 	rec := trainingRecord{Params: net.Count()}

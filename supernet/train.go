@@ -30,7 +30,7 @@ type TrainSettings struct {
 	Decay        float64 // decoupled weight decay; default 0.01
 	Smoothing    float64 // label smoothing; default 0.1
 	ClipNorm     float64 // bound on the gradient's norm; default 5
-	NoDistill    bool    // labels instead of the largest network's outputs as targets
+	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
 	Workers      int     // goroutines; does not change the result; default 2
 	CheckpointAt int     // steps between checkpoints; default 100
 	Seed         uint64
@@ -77,8 +77,10 @@ type Point struct {
 
 // Trainer runs the sandwich rule (Yu & Huang 2019): each step trains the
 // largest, the smallest and some random sub-networks on the same images, the
-// smaller ones with the largest one's outputs as targets (in-place
-// distillation), and makes one optimizer step with the mean of their gradients.
+// smaller ones with the labels and the largest one's outputs as targets
+// (in-place distillation), and makes one optimizer step with the mean of their
+// gradients. The largest network's share grows with the steps: at first it knows
+// nothing to teach.
 type Trainer struct {
 	Net        *Supernet
 	Backend    Backend
@@ -188,7 +190,7 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 	if err := t.runAll(ctx, members[:1], t.labels); err != nil {
 		return Point{}, err
 	}
-	correct := t.distil(members[0])
+	correct := t.distil(members[0], t.Set.Distil*float64(step)/float64(steps))
 	if err := t.runAll(ctx, members[1:], t.soft); err != nil {
 		return Point{}, err
 	}
@@ -245,8 +247,8 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 }
 
 // members picks the step's sub-networks: largest, smallest, random. Bits are
-// drawn per layer once quantisation has begun; the largest stays in float
-// every other step, so that the teacher does not drift.
+// drawn once quantisation has begun; the largest stays in float, because it is
+// the teacher.
 func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	sp := t.Net.Space
 	quantised := float64(step) >= t.Set.FloatSteps*float64(steps)
@@ -262,9 +264,9 @@ func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	}
 	out := make([]*member, len(archs))
 	for i, a := range archs {
-		bits := quantised && (i > 0 || step%2 == 1)
+		bits := quantised && i > 0
 		if bits {
-			a = randomBits(sp, a, rng)
+			a = sp.RandomBits(a, rng)
 		}
 		layers := sp.Layers(a)
 		n, err := t.session(sp.Topology(a), layers, i, bits)
@@ -311,11 +313,7 @@ func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.
 	for _, m := range members {
 		for i := range t.images {
 			g.Go(func() (err error) {
-				target := labels[i]
-				if t.Set.NoDistill {
-					target = t.labels[i]
-				}
-				m.outs[i], err = m.session.run(ctx, t.images[i], target)
+				m.outs[i], err = m.session.run(ctx, t.images[i], labels[i])
 				return err
 			})
 		}
@@ -331,14 +329,19 @@ func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.
 	return nil
 }
 
-// distil turns the largest network's logits into the targets of the others
-// and returns its accuracy on the step's images.
-func (t *Trainer) distil(largest *member) float64 {
+// distil mixes the largest network's probabilities with the labels, share
+// against 1-share, into the targets of the others. It returns the largest
+// network's accuracy on the step's images.
+func (t *Trainer) distil(largest *member, share float64) float64 {
 	k, correct := t.Net.Space.Classes, 0
 	for i, out := range largest.outs {
 		logits, soft := out[largest.session.logits].Floats(), t.soft[i].Floats()
 		for r := 0; r < t.Set.MicroBatch; r++ {
-			best := softmax(soft[r*k:(r+1)*k], logits[r*k:(r+1)*k])
+			row := soft[r*k : (r+1)*k]
+			best := softmax(row, logits[r*k:(r+1)*k])
+			for j, label := range t.labels[i].Floats()[r*k : (r+1)*k] {
+				row[j] = float32(share*float64(row[j]) + (1-share)*float64(label))
+			}
 			if int32(best) == t.classes[i*t.Set.MicroBatch+r] {
 				correct++
 			}
