@@ -156,11 +156,12 @@ func (d *Device) Model(layers []space.Layer, runtime string) (Price, error) {
 	}
 	first := models[need[0]]
 	p.Ms += first.Offset
-	if p.EnergyMJ == 0 {
-		p.EnergyMJ = d.PowerW * p.Ms
-	}
 	p.Provenance = fmt.Sprintf("modelled: roofline of %s, %s, fitted to %s (%.1f %% mean error on %d held-out networks)",
 		d.Name, first.Runtime, first.Fitted.To, 100*first.Fitted.MAPE, first.Fitted.HeldOut)
+	if p.EnergyMJ == 0 && d.PowerW > 0 {
+		p.EnergyMJ = d.PowerW * p.Ms
+		p.Provenance += fmt.Sprintf("; energy at a constant %g W", d.PowerW)
+	}
 	return p, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"hanas/space"
 )
@@ -90,11 +91,11 @@ func (m *Roofline) set(w []float64) {
 
 // round keeps four digits: more would pretend.
 func round(v float64) float64 {
-	if v == 0 {
-		return 0
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64)
+	if err != nil { // a number that was just printed
+		panic("latency: round: " + err.Error())
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-3)
-	return math.Round(v/unit) * unit
+	return r
 }
 
 // Price is the network's time in ms.
