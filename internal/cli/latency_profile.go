@@ -21,7 +21,7 @@ import (
 // profileFlags say what is profiled and how.
 type profileFlags struct {
 	space, out, provider, device string
-	threads, rounds              int
+	threads, rounds, fitNets     int
 	seed                         uint64
 	maxDrift                     float64
 }
@@ -57,6 +57,7 @@ and the exit code is 1.`,
 	fl.StringVar(&f.device, "device", "", "name of this machine in the table (default: its processor)")
 	fl.IntVar(&f.threads, "threads", 1, "threads inside an operator")
 	fl.IntVar(&f.rounds, "rounds", 3, "passes over all layers")
+	fl.IntVar(&f.fitNets, "fit-nets", 40, "random networks to fit the correction on, into estimator.json beside the table; 0 = none")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the order and of the inputs")
 	fl.Float64Var(&f.maxDrift, "max-drift", .5, "largest spread of a repeated layer, as a fraction of its median")
 	spaceFlag(cmd, &f.space)
@@ -102,6 +103,11 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 	if err := t.Write(f.out); err != nil {
 		return err
 	}
+	if f.fitNets > 0 {
+		if err := f.fit(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), sp, t, c); err != nil {
+			return err
+		}
+	}
 	answer := profileAnswer{t.Header, f.out, t.Len()}
 	err = a.print(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "%d rows of %s in %s, drift %.1f %%\n", t.Len(), t.Device, f.out, 100*t.Drift)
@@ -111,6 +117,20 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 		return &codedError{codeFailed, errSaid}
 	}
 	return err
+}
+
+// fit measures whole networks and writes the correction beside the table.
+func (f *profileFlags) fit(ctx context.Context, engine onnx.Engine, sp *space.Space, t *latency.Table, c *progress.Console) error {
+	drawn := verifyFlags{nets: f.fitNets, seed: f.seed + 1<<32} // not the networks that verify draws
+	nets, err := drawn.measure(ctx, engine, sp, c)
+	if err != nil {
+		return err
+	}
+	correction, err := t.Fit(nets)
+	if err != nil {
+		return err
+	}
+	return latency.NewEstimator(t, correction).Write(filepath.Join(filepath.Dir(f.out), "estimator.json"))
 }
 
 // measure times the layers of sp.
