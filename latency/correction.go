@@ -44,6 +44,9 @@ func formOf(l *space.Layer) int {
 	return 2
 }
 
+// integer says whether a layer computes with integers.
+func integer(l *space.Layer) bool { return formOf(l) == 2 }
+
 // kinds are the operators that have terms of their own.
 var kinds = []space.Kind{space.Conv, space.Pointwise, space.Depthwise, space.Linear, space.SE, space.Pool, space.Add}
 
