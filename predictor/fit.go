@@ -63,6 +63,9 @@ type Model struct {
 type Report struct {
 	Kind string `json:"kind"`
 	Rows int    `json:"rows"` // learned from
+	// Origin is the file that an imported model comes from, with its hash; such
+	// a model has no figures of its own.
+	Origin string `json:"origin,omitempty"`
 	// CrossValidated judges every kind that competed, each row predicted by a
 	// model that has not seen it.
 	CrossValidated map[string]Metrics `json:"cross_validated"`
