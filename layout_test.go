@@ -54,6 +54,7 @@ var imports = map[string]string{
 
 	// measured by hand, beside another program
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
+	"bench/predictor": "onnx onnx/ort predictor samples space",
 
 	// imported by tests only
 	"internal/golden":       "",

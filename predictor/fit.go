@@ -115,13 +115,13 @@ const minRows = 16
 
 // Fit learns from rows with every kind of Settings.Kinds, and returns the one
 // with the least error on rows that it has not seen. The same seed gives the
-// same bytes. Rows must be of sp; an accuracy that is not finite is an error
+// same bytes. Repeats of an Arch count as one row with their mean. Rows must be of sp; an accuracy that is not finite is an error
 // that names the row.
 func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, set Settings) (*Model, error) {
 	if err := set.defaults(); err != nil {
 		return nil, err
 	}
-	if len(rows) < minRows {
+	if rows = samples.Distinct(rows); len(rows) < minRows {
 		return nil, fmt.Errorf("predictor: fit: %d rows (needs %d or more: raise sample.count)", len(rows), minRows)
 	}
 	x, y, err := table(sp, rows)
