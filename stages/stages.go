@@ -58,7 +58,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: []any{sp, cfg.Evaluate, data}, Cores: e.workers(), Run: e.runEvaluate,
 		},
 		{
-			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 2, Needs: []string{samplesFile},
+			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 3, Needs: []string{samplesFile},
 			Makes: []string{predictorFile, predictorJSON}, Settings: []any{sp, cfg.Predictor}, Cores: 1, Run: e.runPredictor,
 		},
 		{
