@@ -32,8 +32,9 @@ var imports = map[string]string{
 	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export internal/atomicfile",
 	"eval":         "onnx datasets",
 	"samples":      "space",
-	"predictor":    "space samples onnx onnx/grad train",
 	"latency":      "space onnx export internal/atomicfile",
+	"torchfile":    "",
+	"predictor":    "space samples onnx onnx/grad train torchfile",
 	"search":       "",
 	"search/nsga2": "search",
 	"export":       "space onnx onnx/quant",
@@ -55,6 +56,7 @@ var imports = map[string]string{
 	// measured by hand, beside another program
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
 	"bench/rooflines": "latency space",
+	"bench/predictor": "onnx onnx/ort predictor samples space",
 
 	// imported by tests only
 	"internal/golden":       "",

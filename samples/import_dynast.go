@@ -27,9 +27,10 @@ var dynastColumns = []string{"Sub-network", "Date", "Model Parameters", "Latency
 
 // ImportDynasT reads a result file of DyNAS-T: measured sub-networks of
 // Once-for-All's MobileNetV3, for the space "ofa-mbv3-w1.0". A row whose
-// parameters or MACs differ from the space's is rejected. A sub-network that
-// was measured more than once becomes one sample with the mean accuracy, at
-// the place of its first row.
+// parameters or MACs differ from the space's is rejected, and so is one whose
+// accuracy contradicts an earlier one of the same sub-network. Repeats are kept,
+// numbered in Seed. A file whose accuracies are fractions is refused: the
+// column is in percent.
 func ImportDynasT(path string, sp *space.Space) ([]Sample, ImportReport, error) {
 	var rep ImportReport
 	f, err := os.Open(path)
@@ -54,7 +55,7 @@ func readDynasT(r io.Reader, sp *space.Space, rep *ImportReport) ([]Sample, erro
 		return nil, fmt.Errorf("line 1: columns are %q, want %q", head, dynastColumns)
 	}
 	var out []Sample
-	at, times := map[string]int{}, map[string]int{}
+	fractions := 0
 	for {
 		fields, err := in.Read()
 		if err == io.EOF {
@@ -66,24 +67,32 @@ func readDynasT(r io.Reader, sp *space.Space, rep *ImportReport) ([]Sample, erro
 		rep.Rows++
 		s, err := dynastSample(fields, sp)
 		if err != nil {
-			rep.Rejected++
-			if line, _ := in.FieldPos(0); len(rep.Faults) < 20 {
-				rep.Faults = append(rep.Faults, fmt.Errorf("line %d: %w", line, err))
-			}
+			line, _ := in.FieldPos(0)
+			rep.reject(fmt.Errorf("line %d: %w", line, err))
 			continue
 		}
-		i, again := at[s.Arch]
-		if !again {
-			i = len(out)
-			at[s.Arch] = i
-			out = append(out, s)
+		if s.Accuracy <= .01 {
+			fractions++
 		}
-		n := float64(times[s.Arch])
-		out[i].Accuracy = (out[i].Accuracy*n + s.Accuracy) / (n + 1)
-		times[s.Arch]++
+		out = append(out, s)
 	}
-	rep.Distinct = len(out)
+	if len(out) > 0 && fractions == len(out) {
+		return nil, fmt.Errorf("no top-1 is above 1: these are fractions, want percent (multiply the column by 100)")
+	}
+	out, faults := NumberRepeats(out)
+	for _, f := range faults {
+		rep.reject(f)
+	}
+	rep.Distinct = len(Distinct(out))
 	return out, nil
+}
+
+// reject counts a row that is not taken.
+func (rep *ImportReport) reject(fault error) {
+	rep.Rejected++
+	if len(rep.Faults) < 20 {
+		rep.Faults = append(rep.Faults, fault)
+	}
 }
 
 func dynastSample(fields []string, sp *space.Space) (Sample, error) {

@@ -32,7 +32,7 @@ func Read(path string) ([]Sample, Info, error) {
 }
 
 // Verify reads a store and holds every row against the space: the key is
-// canonical and occurs once, costs and split are what the space says, scores
+// canonical and occurs once with a seed, costs and split are what the space says, scores
 // are possible. It reports all faults of up to 20 rows.
 func Verify(path string, sp *space.Space) (Info, error) {
 	rows, info, err := Read(path)
@@ -43,13 +43,13 @@ func Verify(path string, sp *space.Space) (Info, error) {
 		return info, fmt.Errorf("samples: verify %s: %w", path, err)
 	}
 	var faults []error
-	seen := make(map[string]int, len(rows))
+	seen := make(map[measurement]int, len(rows))
 	for i := range rows {
 		err := rows[i].check(sp)
-		if first, dup := seen[rows[i].Arch]; dup && err == nil {
-			err = fmt.Errorf("the same Arch as row %d", first)
+		if first, dup := seen[rows[i].measurement()]; dup && err == nil {
+			err = fmt.Errorf("the same Arch and seed as row %d", first)
 		}
-		seen[rows[i].Arch] = i
+		seen[rows[i].measurement()] = i
 		if err != nil && len(faults) < 20 {
 			faults = append(faults, fmt.Errorf("samples: verify %s: row %d: %w", path, i, err))
 		}

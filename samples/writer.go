@@ -22,7 +22,8 @@ type Writer struct {
 	info  Info
 	codec *codec
 	wait  []Sample // rows of the batch that is not full yet
-	seen  map[string]struct{}
+	seen  map[measurement]struct{}
+	archs map[string]struct{}
 	err   error // a failed write: the file may hold part of a batch
 	sync  func() error
 }
@@ -61,7 +62,7 @@ func begin(file *os.File, sp *space.Space, info Info, mem memory.Allocator) (*Wr
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{path: file.Name(), file: file, space: sp, info: info, codec: c, seen: map[string]struct{}{}, sync: file.Sync}, nil
+	return &Writer{path: file.Name(), file: file, space: sp, info: info, codec: c, seen: map[measurement]struct{}{}, archs: map[string]struct{}{}, sync: file.Sync}, nil
 }
 
 // Resume opens a store to append to it, or begins it when there is none. What
@@ -144,15 +145,25 @@ func (w *Writer) rewind(d decoded) error {
 	return err
 }
 
+// measurement is what a store has once: an Arch, evaluated with a seed. An
+// import numbers the repeats of an Arch in the seed.
+type measurement struct {
+	arch string
+	seed uint64
+}
+
+func (s *Sample) measurement() measurement { return measurement{s.Arch, s.Seed} }
+
 // admit checks a sample and remembers its key.
 func (w *Writer) admit(s *Sample) error {
-	if _, dup := w.seen[s.Arch]; dup {
-		return fmt.Errorf("%s is in the store already", s.Arch)
+	if _, dup := w.seen[s.measurement()]; dup {
+		return fmt.Errorf("%s is in the store already, with seed %d", s.Arch, s.Seed)
 	}
 	if err := s.check(w.space); err != nil {
 		return err
 	}
-	w.seen[s.Arch] = struct{}{}
+	w.seen[s.measurement()] = struct{}{}
+	w.archs[s.Arch] = struct{}{}
 	return nil
 }
 
@@ -164,9 +175,7 @@ func (w *Writer) Append(batch []Sample) error {
 	}
 	for i := range batch {
 		if err := w.admit(&batch[i]); err != nil {
-			for _, s := range batch[:i] {
-				delete(w.seen, s.Arch)
-			}
+			w.forget(batch[:i])
 			return fmt.Errorf("samples: append to %s: sample %d: %w", w.path, i, err)
 		}
 	}
@@ -193,9 +202,20 @@ func (w *Writer) flush(n int) error {
 	return nil
 }
 
+// forget takes back what admit remembered.
+func (w *Writer) forget(batch []Sample) {
+	for _, s := range batch {
+		delete(w.seen, s.measurement())
+	}
+	clear(w.archs)
+	for m := range w.seen {
+		w.archs[m.arch] = struct{}{}
+	}
+}
+
 // Has says whether the store holds an Arch key.
 func (w *Writer) Has(key string) bool {
-	_, ok := w.seen[key]
+	_, ok := w.archs[key]
 	return ok
 }
 

@@ -9,11 +9,10 @@ import (
 	"hanas/onnx/ort"
 	"hanas/predictor"
 	"hanas/samples"
-	"hanas/space"
 )
 
 func (a *app) predictorCommand() *cobra.Command {
-	return group("predictor", "Accuracy predictors", a.predictorEvalCommand())
+	return group("predictor", "Accuracy predictors", a.predictorFitCommand(), a.predictorImportCommand(), a.predictorEvalCommand())
 }
 
 func (a *app) predictorEvalCommand() *cobra.Command {
@@ -57,15 +56,10 @@ that no predictor learns from: the split "test".`,
 				return badInput(err)
 			}
 			defer p.Close()
-			archs, truth, err := archsOf(sp, rows)
+			m, err := p.Judge(cmd.Context(), rows)
 			if err != nil {
 				return badInput(fmt.Errorf("%s: %w", file, err))
 			}
-			mean, _, err := p.Predict(cmd.Context(), archs)
-			if err != nil {
-				return err
-			}
-			m := predictor.Compare(mean, truth)
 			return a.print(m, func(w io.Writer) {
 				fmt.Fprintf(w, "tau %.3f, rho %.3f, error %.2f points rms, bias %+.2f points, on %d sub-networks\n", m.Tau, m.Rho, m.RMSEpp, m.BiasPP, m.N)
 			})
@@ -91,15 +85,4 @@ func ofSplit(all []samples.Sample, split string) ([]samples.Sample, error) {
 		return nil, badInput(fmt.Errorf("%d samples in split %s, want two or more", len(rows), split))
 	}
 	return rows, nil
-}
-
-func archsOf(sp *space.Space, rows []samples.Sample) (archs []space.Arch, accuracy []float64, err error) {
-	for i, s := range rows {
-		a, err := sp.Parse(s.Arch)
-		if err != nil {
-			return nil, nil, fmt.Errorf("sample %d: %w", i+1, err)
-		}
-		archs, accuracy = append(archs, a), append(accuracy, s.Accuracy)
-	}
-	return archs, accuracy, nil
 }

@@ -24,7 +24,7 @@ type samplesAnswer struct {
 }
 
 func (a *app) samplesCommand() *cobra.Command {
-	return group("samples", "Look at scored sub-networks", a.samplesInfoCommand(), a.samplesVerifyCommand())
+	return group("samples", "Scored sub-networks", a.samplesInfoCommand(), a.samplesImportCommand(), a.samplesVerifyCommand())
 }
 
 func (a *app) samplesInfoCommand() *cobra.Command {
