@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -9,100 +9,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hanas/export"
 	"hanas/latency"
+	"hanas/onnx"
+	"hanas/space"
 )
 
 func (a *app) latencyCommand() *cobra.Command {
-	return group("latency", "Latency tables", a.latencyEstimateCommand(), a.latencyOpsCommand(), a.latencyInfoCommand())
-}
-
-// estimateAnswer is what `hanas latency estimate --json` prints.
-type estimateAnswer struct {
-	Arch       string   `json:"arch"`
-	Device     string   `json:"device"`
-	LatencyMS  float64  `json:"latency_ms"` // 0 when rows are missing
-	EnergyMJ   float64  `json:"energy_mj,omitempty"`
-	Missing    []string `json:"missing"` // rows that the table lacks
-	Provenance string   `json:"provenance"`
-}
-
-func (a *app) latencyEstimateCommand() *cobra.Command {
-	var lut, estimator, name, key string
-	cmd := &cobra.Command{
-		Use:   "estimate --lut FILE --arch KEY",
-		Short: "Estimate the latency of a sub-network from a table",
-		Long: `Sums the table's rows for the layers of a sub-network. A correction fitted on
-whole networks (estimator.json beside the table) is applied if there is one.`,
-		Example: `  hanas latency estimate --lut runs/quick/lut.csv --arch largest
-  hanas latency estimate --lut lut.csv --space quick --arch KEY --json`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			est, err := readEstimator(lut, estimator)
-			if err != nil {
-				return err
-			}
-			sp, err := findSpace(name, lut)
-			if err != nil {
-				return err
-			}
-			arch, err := parseArch(sp, key)
-			if err != nil {
-				return err
-			}
-			answer := estimateAnswer{Arch: sp.Key(arch), Device: est.Table().Device, Missing: []string{}}
-			layers := sp.Layers(arch)
-			answer.LatencyMS, answer.Provenance, err = est.Estimate(layers)
-			var missing *latency.MissingError
-			if errors.As(err, &missing) && a.json {
-				answer.Missing = missing.Keys
-				return errors.Join(a.printJSON(answer), &codedError{codeFailed, errSaid})
-			}
-			if err != nil {
-				return err
-			}
-			if answer.EnergyMJ, err = est.Energy(layers); err != nil {
-				return err
-			}
-			return a.print(answer, func(w io.Writer) {
-				fmt.Fprintf(w, "%.4g ms on %s (%s)\n", answer.LatencyMS, answer.Device, answer.Provenance)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&lut, "lut", "", "latency table")
-	cmd.Flags().StringVar(&estimator, "estimator", "", "correction (default: estimator.json beside the table, if there)")
-	cmd.Flags().StringVar(&key, "arch", "", "key of the sub-network, or largest or smallest")
-	spaceFlag(cmd, &name)
-	return cmd
-}
-
-// readEstimator reads a table, and the correction that belongs to it if there
-// is one.
-func readEstimator(lut, correction string) (*latency.Estimator, error) {
-	if lut == "" {
-		return nil, usage("say --lut FILE")
-	}
-	t, err := latency.ReadTable(lut)
-	if err != nil {
-		return nil, badInput(err)
-	}
-	if correction == "" {
-		beside := filepath.Join(filepath.Dir(lut), "estimator.json")
-		if _, err := os.Stat(beside); err != nil {
-			return latency.NewEstimator(t, latency.Plain), nil
-		}
-		correction = beside
-	}
-	est, err := latency.ReadEstimator(correction, t)
-	return est, badInput(err)
+	return group("latency", "Latency tables", a.latencyOpsCommand(), a.latencyProfileCommand(), a.latencyImportCommand(),
+		a.latencyEstimateCommand(), a.latencyVerifyCommand(), a.latencyInfoCommand(), a.latencyDevicesCommand())
 }
 
 func (a *app) latencyOpsCommand() *cobra.Command {
-	var name string
+	var name, out string
 	cmd := &cobra.Command{
-		Use:     "ops --space NAME",
-		Short:   "List the rows that a table for a space needs",
-		Example: "  hanas latency ops --space quick",
-		Args:    cobra.NoArgs,
+		Use:   "ops --space NAME",
+		Short: "List the rows that a table for a space needs, or write a model of each",
+		Long: `Lists the distinct layers of a space. With --out, writes one small ONNX model of
+each for a vendor's profiler, and ops.json, which "hanas latency import --ops"
+reads to know which row each stands for.`,
+		Example: `  hanas latency ops --space quick
+  hanas latency ops --space quick --out ops`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if name == "" {
 				return usage("say --space NAME")
@@ -118,6 +46,11 @@ func (a *app) latencyOpsCommand() *cobra.Command {
 			for _, l := range sp.DistinctLayers() {
 				answer.Ops = append(answer.Ops, l.Key())
 			}
+			if out != "" {
+				if err := writeOps(out, sp); err != nil {
+					return err
+				}
+			}
 			return a.print(answer, func(w io.Writer) {
 				for _, key := range answer.Ops {
 					fmt.Fprintln(w, key)
@@ -125,8 +58,36 @@ func (a *app) latencyOpsCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&out, "out", "", "folder for the models")
 	spaceFlag(cmd, &name)
 	return cmd
+}
+
+// writeOps writes the one-layer models of a space and their index.
+func writeOps(dir string, sp *space.Space) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("cli: %w", err)
+	}
+	index := opsIndex{Space: sp.Name, Files: map[string]string{}}
+	for i, l := range sp.DistinctLayers() {
+		m, err := export.BuildLayer(l, 1)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("op-%04d.onnx", i)
+		if err := onnx.WriteFile(filepath.Join(dir, name), m); err != nil {
+			return err
+		}
+		index.Files[name] = l.Key()
+	}
+	text, err := json.MarshalIndent(index, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "ops.json"), append(text, '\n'), 0o666)
+	}
+	if err != nil {
+		return fmt.Errorf("cli: %w", err)
+	}
+	return nil
 }
 
 func (a *app) latencyInfoCommand() *cobra.Command {

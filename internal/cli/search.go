@@ -44,6 +44,7 @@ type searchFlags struct {
 	evaluations, population               int
 	bits                                  []int
 	seed                                  uint64
+	unverified                            bool
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -94,6 +95,7 @@ constrain the search: the front holds what is best under any.`,
 	fl.IntVar(&f.population, "population", 100, "of NSGA-II")
 	fl.IntSliceVar(&f.bits, "bits", nil, "bit widths that the device runs (default all of the space)")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the random draws")
+	fl.BoolVar(&f.unverified, "unverified", false, "use a table although its check failed (hanas latency verify)")
 	fl.StringVar(&f.out, "out", "", "also write the front to this file")
 	spaceFlag(cmd, &f.space)
 	return cmd
@@ -111,6 +113,11 @@ func (f *searchFlags) config() (*configs.Config, error) {
 	}
 	for _, file := range []string{f.predictor, f.lut} {
 		if err := mustExist(file); err != nil {
+			return nil, err
+		}
+	}
+	if !f.unverified {
+		if err := refuseUnverified(f.lut); err != nil {
 			return nil, err
 		}
 	}

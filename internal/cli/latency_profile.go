@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hanas/export"
+	"hanas/internal/progress"
+	"hanas/latency"
+	"hanas/onnx"
+	"hanas/onnx/ort"
+	"hanas/space"
+)
+
+// profileFlags say what is profiled and how.
+type profileFlags struct {
+	space, out, provider, device string
+	threads, rounds              int
+	seed                         uint64
+	maxDrift                     float64
+}
+
+// profileAnswer is what `hanas latency profile --json` prints.
+type profileAnswer struct {
+	latency.Header
+	File string `json:"file"`
+	Rows int    `json:"rows"`
+}
+
+func (a *app) latencyProfileCommand() *cobra.Command {
+	var f profileFlags
+	cmd := &cobra.Command{
+		Use:   "profile --space NAME",
+		Short: "Measure a table on this machine",
+		Long: `Times every distinct layer of a space through ONNX Runtime on the machine it
+runs on, in several rounds of different order, and writes the table. Without
+--out the table becomes that of the device "host". Layers that are done are kept
+beside the table (FILE.work): the same command goes on after an interruption.
+
+A few layers are timed again and again; if one of them moves by more than
+--max-drift, the machine was noisy or throttled: the table is written, marked,
+and the exit code is 1.`,
+		Example: `  hanas latency profile --space quick --out lut.csv
+  hanas latency profile --space quick --provider xnnpack --threads 2`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.profile(cmd.Context(), f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.out, "out", "", "table to write (default: the table of the device host)")
+	fl.StringVar(&f.provider, "provider", "cpu", "execution provider of ONNX Runtime (hanas doctor lists them)")
+	fl.StringVar(&f.device, "device", "", "name of this machine in the table (default: its processor)")
+	fl.IntVar(&f.threads, "threads", 1, "threads inside an operator")
+	fl.IntVar(&f.rounds, "rounds", 3, "passes over all layers")
+	fl.Uint64Var(&f.seed, "seed", 1, "of the order and of the inputs")
+	fl.Float64Var(&f.maxDrift, "max-drift", .5, "largest spread of a repeated layer, as a fraction of its median")
+	spaceFlag(cmd, &f.space)
+	return cmd
+}
+
+func (a *app) profile(ctx context.Context, f profileFlags) error {
+	if f.space == "" {
+		return usage("say --space NAME")
+	}
+	if f.threads < 1 || f.rounds < 1 || !(f.maxDrift > 0) {
+		return usage("--threads, --rounds and --max-drift are positive")
+	}
+	sp, err := findSpace(f.space, "")
+	if err != nil {
+		return err
+	}
+	if f.out == "" {
+		dir, err := deviceFolder("host")
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return fmt.Errorf("cli: %w", err)
+		}
+		f.out = filepath.Join(dir, "lut.csv")
+	}
+	c := a.console()
+	defer c.Close()
+	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	provider, err := usableProvider(rt, f.provider)
+	if err != nil {
+		return err
+	}
+	t, err := f.measure(ctx, rt, provider, sp, c)
+	if err != nil {
+		return err
+	}
+	if err := t.Write(f.out); err != nil {
+		return err
+	}
+	answer := profileAnswer{t.Header, f.out, t.Len()}
+	err = a.print(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "%d rows of %s in %s, drift %.1f %%\n", t.Len(), t.Device, f.out, 100*t.Drift)
+	})
+	if err == nil && t.Drift > f.maxDrift {
+		fmt.Fprintf(a.stderr, "hanas: latency: profile: a repeated layer moved by %.0f %%, more than --max-drift %.0f %%: the machine was noisy or throttled (the table is written; repeat it on a quiet machine)\n", 100*t.Drift, 100*f.maxDrift)
+		return &codedError{codeFailed, errSaid}
+	}
+	return err
+}
+
+// measure times the layers of sp.
+func (f *profileFlags) measure(ctx context.Context, rt *ort.Runtime, provider string, sp *space.Space, c *progress.Console) (*latency.Table, error) {
+	machine := ort.ThisMachine()
+	device := f.device
+	if device == "" {
+		device = machine.CPU
+	}
+	header := latency.Header{Device: device, Runtime: "ONNX Runtime", Version: rt.Version(), Threads: f.threads, Governor: machine.Governor, Host: machine.CPU}
+	if provider != "" {
+		header.Runtime += " " + provider
+	}
+	build := func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, f.seed) }
+	set := latency.Settings{Header: header, Rounds: f.rounds, Seed: f.seed, WorkFile: f.out + ".work"}
+	return latency.Profile(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), sp.DistinctLayers(), build, set, func(done, total int) {
+		c.Update("profile", int64(done), int64(total), "timings")
+	})
+}
+
+// usableProvider finds an execution provider by its name, in any case; "" is
+// the CPU's.
+func usableProvider(rt *ort.Runtime, name string) (string, error) {
+	if name == "" || strings.EqualFold(name, "cpu") {
+		return "", nil
+	}
+	var known []string
+	for _, p := range rt.Providers() {
+		if strings.EqualFold(p.Name, name) {
+			if !p.Usable {
+				return "", fmt.Errorf("latency: profile: execution provider %s is not usable here: %s (take a library that has it: ONNXRUNTIME_LIB)", p.Name, p.Why)
+			}
+			return p.Name, nil
+		}
+		known = append(known, strings.ToLower(p.Name))
+	}
+	return "", usage("--provider: no execution provider %q (known: %s)", name, strings.Join(known, ", "))
+}
