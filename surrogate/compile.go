@@ -57,16 +57,16 @@ func Compile(sp *space.Space, price Price) (*Compiled, error) {
 	if err := c.layOut(); err != nil {
 		return nil, err
 	}
-	var first error
+	var last error // of the largest size, which tables have likelier
 	for r := range sp.Resolutions {
 		if _, err := c.whole(c.arch(r, c.least())); err == nil {
 			c.resolutions = append(c.resolutions, r)
-		} else if first == nil {
-			first = err
+		} else {
+			last = err
 		}
 	}
 	if len(c.resolutions) == 0 {
-		return nil, fmt.Errorf("surrogate: space %s: no image size has a price (another space's table?): %w", sp.Name, first)
+		return nil, fmt.Errorf("surrogate: space %s: no image size has a price (another space's table?): %w", sp.Name, last)
 	}
 	c.base = make([]cell, len(c.resolutions))
 	c.cells = make([]cell, len(c.resolutions)*c.blocks*c.widest)
