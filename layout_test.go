@@ -35,6 +35,7 @@ var imports = map[string]string{
 	"latency":      "space onnx export internal/atomicfile",
 	"torchfile":    "",
 	"predictor":    "space samples onnx onnx/grad train torchfile",
+	"surrogate":    "space predictor search",
 	"search":       "",
 	"search/nsga2": "search",
 	"export":       "space onnx onnx/quant",
@@ -48,7 +49,7 @@ var imports = map[string]string{
 	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
 	"internal/cli": "configs pipeline stages internal/progress space supernet datasets eval samples predictor latency " +
-		"search search/nsga2 export onnx onnx/ort",
+		"search search/nsga2 surrogate export onnx onnx/ort",
 	"internal/progress":   "",
 	"internal/atomicfile": "",
 	"cmd/hanas":           "internal/cli",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // Archive evaluates genomes and remembers them all: no genome is evaluated
@@ -81,17 +82,45 @@ func (a *Archive[G]) evaluate(ctx context.Context, fresh []G) error {
 	return nil
 }
 
-// place puts candidate n on the front, if nothing there dominates it, and
-// takes off what it dominates.
+// place puts candidate n on the front, if nothing there dominates or equals it,
+// and takes off what it dominates.
 func (a *Archive[G]) place(n int) {
 	p := a.all[n].Point
+	if len(p.Objectives) == 2 && p.Feasible() && len(a.front) > 0 && a.all[a.front[0]].Feasible() {
+		a.placeOnStairs(n)
+		return
+	}
 	for _, f := range a.front {
-		if Dominates(a.all[f].Point, p) {
+		if Dominates(a.all[f].Point, p) || equal(a.all[f].Point, p) {
 			return
 		}
 	}
 	a.front = slices.DeleteFunc(a.front, func(f int) bool { return Dominates(p, a.all[f].Point) })
 	a.front = append(a.front, n)
+}
+
+// placeOnStairs is place for two objectives: the front is kept in the order of
+// the first, in which the second falls, so one binary search finds the only
+// member that can dominate n, and what n dominates follows it.
+func (a *Archive[G]) placeOnStairs(n int) {
+	at := func(i int) []float64 { return a.all[a.front[i]].Objectives }
+	p := a.all[n].Objectives
+	i := sort.Search(len(a.front), func(i int) bool { return at(i)[0] > p[0] })
+	if i > 0 && at(i - 1)[1] <= p[1] {
+		return
+	}
+	end := i
+	for end < len(a.front) && at(end)[1] >= p[1] {
+		end++
+	}
+	if i > 0 && at(i - 1)[0] == p[0] {
+		i--
+	}
+	a.front = slices.Replace(a.front, i, end, n)
+}
+
+func equal(a, b Point) bool {
+	return a.Violation == b.Violation && slices.Equal(a.Objectives, b.Objectives)
 }
 
 // Front returns what nothing in the archive dominates, of equal points the
@@ -104,7 +133,7 @@ func (a *Archive[G]) Front() Front[G] {
 	}
 	slices.SortStableFunc(f.Points, func(x, y Candidate[G]) int { return slices.Compare(x.Objectives, y.Objectives) })
 	f.Points = slices.CompactFunc(f.Points, func(x, y Candidate[G]) bool {
-		return x.Violation == y.Violation && slices.Equal(x.Objectives, y.Objectives)
+		return equal(x.Point, y.Point)
 	})
 	return f
 }

@@ -188,3 +188,28 @@ func TestParallelReturnsTheCause(t *testing.T) {
 		t.Error("missing points are not refused")
 	}
 }
+
+// The staircase that the archive keeps for two objectives is what the full sort
+// finds, after each of many points with many ties, infeasible ones among them.
+func TestStaircaseIsTheFront(t *testing.T) {
+	rng := NewRand(11)
+	p := &Problem[int]{Objectives: []string{"x", "y"}}
+	a := NewArchive(p)
+	for n := range 600 {
+		point := Point{Objectives: []float64{float64(rng.IntN(30)), float64(rng.IntN(30))}}
+		if n < 20 || rng.IntN(4) == 0 {
+			point.Violation = float64(1 + rng.IntN(3))
+		}
+		a.all = append(a.all, Candidate[int]{n, point})
+		a.place(n)
+		got, want := a.Front(), NewFront(p.Objectives, a.all)
+		if len(got.Points) != len(a.front) || len(got.Points) != len(want.Points) || got.Feasible != want.Feasible {
+			t.Fatalf("after %d: %d points of %d kept, want %d", n, len(got.Points), len(a.front), len(want.Points))
+		}
+		for i := range got.Points {
+			if got.Points[i].Genome != want.Points[i].Genome {
+				t.Fatalf("after %d: point %d is %v, want %v", n, i, got.Points[i], want.Points[i])
+			}
+		}
+	}
+}

@@ -44,7 +44,7 @@ func Random[G comparable](ctx context.Context, p *Problem[G], s RandomSettings, 
 		}
 		r.Record(s.Reference, progress)
 	}
-	return r, nil
+	return r.Finish(), nil
 }
 
 // NewRand is the generator that the searches of this module make of a seed.

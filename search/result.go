@@ -23,14 +23,18 @@ type Step struct {
 type Progress[G comparable] func(Step, Front[G])
 
 // Record appends the state after a generation and calls progress, which may be
-// nil. reference may be nil: hypervolumes are then 0.
+// nil. reference may be nil: hypervolumes are then 0. Only when either wants the
+// front is it made: Finish makes that of the result.
 func (r *Result[G]) Record(reference []float64, progress Progress[G]) {
-	r.Front = r.Archive.Front()
+	a := r.Archive
 	step := Step{
 		Generation:  len(r.Steps),
-		Evaluations: r.Archive.Len(),
-		FrontSize:   len(r.Front.Points),
-		Feasible:    r.Front.Feasible,
+		Evaluations: a.Len(),
+		FrontSize:   len(a.front),
+		Feasible:    len(a.front) > 0 && a.all[a.front[0]].Feasible(),
+	}
+	if reference != nil || progress != nil {
+		r.Front = a.Front()
 	}
 	if reference != nil {
 		step.Hypervolume = r.Front.Hypervolume(reference)
@@ -39,4 +43,10 @@ func (r *Result[G]) Record(reference []float64, progress Progress[G]) {
 	if progress != nil {
 		progress(step, r.Front)
 	}
+}
+
+// Finish takes the front of everything evaluated and returns the result.
+func (r *Result[G]) Finish() *Result[G] {
+	r.Front = r.Archive.Front()
+	return r
 }

@@ -24,6 +24,8 @@ type frontPoint struct {
 // bestPoint is the most accurate point under a limit; no Arch = there is none.
 type bestPoint struct {
 	Limit float64 `json:"latency_ms_limit"`
+	// NearestMS is the least latency found, where nothing meets the limit.
+	NearestMS float64 `json:"nearest_ms,omitempty"`
 	frontPoint
 }
 
@@ -39,6 +41,7 @@ type searchAnswer struct {
 
 type searchFlags struct {
 	space, predictor, lut, estimator, out string
+	device, tables                        string
 	limits                                []float64
 	memory                                float64
 	evaluations, population               int
@@ -54,11 +57,21 @@ func (a *app) searchCommand() *cobra.Command {
 		Short: "Search for the front of accuracy, latency and memory",
 		Long: `Searches with a predictor and a latency table, as the stage of a run does, and
 tells the most accurate sub-network under each latency limit. Limits do not
-constrain the search: the front holds what is best under any.`,
+constrain the search: the front holds what is best under any.
+
+With --device, with tables of Once-for-All (--lut FILE.yaml, several joined by
+commas) or with its accuracy predictor (a .pth file), the space must choose
+image size, depth, kernel and expand ratio only, as ofa-mbv3-w1.2 does. The
+largest --latency-ms is then a hard limit, image sizes that no table prices are
+left out, and "seconds" is the search alone, without loading.`,
 		Example: `  hanas search --predictor runs/quick/predictor.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
+  hanas search --space ofa-mbv3-w1.2 --predictor acc_predictor.pth --device note10 --tables lut --latency-ms 25 --evaluations 50000
   hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.foreign() {
+				return a.searchArrays(cmd.Context(), f)
+			}
 			cfg, err := f.config()
 			if err != nil {
 				return err
@@ -89,6 +102,8 @@ constrain the search: the front holds what is best under any.`,
 	fl.StringVar(&f.predictor, "predictor", "", "predictor")
 	fl.StringVar(&f.lut, "lut", "", "latency table")
 	fl.StringVar(&f.estimator, "estimator", "", "correction (default: estimator.json beside the table, if there)")
+	fl.StringVar(&f.device, "device", "", "device or device file instead of --lut (see hanas latency devices)")
+	fl.StringVar(&f.tables, "tables", "", "folder with the device's tables")
 	fl.Float64SliceVar(&f.limits, "latency-ms", nil, "tell the best under this latency; may be repeated")
 	fl.Float64Var(&f.memory, "memory-mb", 0, "limit on weights and peak activations, in 10^6 bytes (default none)")
 	fl.IntVar(&f.evaluations, "evaluations", 10000, "sub-networks to look at")

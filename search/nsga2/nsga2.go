@@ -65,7 +65,7 @@ func Run[G comparable](ctx context.Context, p *search.Problem[G], s Settings, pr
 		parents = survive(parents, offspring, s.Population) // P_{t+1} from P_t and Q_t
 		result.Record(s.Reference, progress)
 	}
-	return result, nil
+	return result.Finish(), nil
 }
 
 // complete fills in the defaults and refuses what cannot run.

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"hanas/onnx/ort"
+	"hanas/search/nsga2"
+	"hanas/space"
+	"hanas/surrogate"
+)
+
+// One run's front holds, under every limit, at least what Once-for-All's
+// evolution (population 100, parents 25, 500 generations: some 50,000
+// evaluations for each limit, seed 0) finds with the same predictor and tables:
+// figures of a run of its algorithm in numpy.
+func TestSearchReachesOnceForAll(t *testing.T) {
+	root := os.Getenv("HANAS_TESTDATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	if _, err := os.Stat(filepath.Join(root, "ofa", "acc_predictor.pth")); err != nil {
+		t.Skipf("no shared data: %v", err)
+	}
+	ctx := context.Background()
+	rt, err := ort.Open(ctx, ort.Options{})
+	if err != nil {
+		t.Skipf("no ONNX Runtime: %v", err)
+	}
+	defer rt.Close()
+	want := map[float64]float64{15: .7840, 20: .8064, 25: .8176, 30: .8275, 35: .8304}
+	f := searchFlags{predictor: filepath.Join(root, "ofa", "acc_predictor.pth"), device: "note10", tables: filepath.Join(root, "ofa", "lut")}
+	for limit := range want {
+		f.limits = append(f.limits, limit)
+	}
+	price, from, err := f.price()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp, err := space.Preset("ofa-mbv3-w1.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := surrogate.Compile(sp, price)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := loadPredictor(f.predictor, rt.Engine(ort.Settings{}), sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	r, err := nsga2.Run(ctx, surrogate.NewJudge(c, p, surrogate.Limits{LatencyMS: 35}).Problem(), nsga2.Settings{Evaluations: 50_000, Seed: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := f.arraysAnswer(c, r, map[string]string{"latency_ms": from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range answer.Best {
+		if b.Accuracy < want[b.Limit] || b.LatencyMS > b.Limit {
+			t.Errorf("%g ms: %.4f at %.3f ms, want %.4f", b.Limit, b.Accuracy, b.LatencyMS, want[b.Limit])
+		}
+	}
+	var points []frontPoint
+	if err := json.Unmarshal(answer.Front, &points); err != nil || len(points) < 50 {
+		t.Fatalf("front of %d points: %v", len(points), err)
+	}
+	for i := 1; i < len(points); i++ {
+		if points[i].LatencyMS <= points[i-1].LatencyMS || points[i].Accuracy <= points[i-1].Accuracy {
+			t.Errorf("point %d of the front is no trade-off: %+v after %+v", i, points[i], points[i-1])
+		}
+	}
+}
