@@ -53,6 +53,7 @@ var imports = map[string]string{
 
 	// measured by hand, beside another program
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
+	"bench/cocoeval":  "datasets eval",
 
 	// imported by tests only
 	"internal/golden":       "",

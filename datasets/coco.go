@@ -210,3 +210,15 @@ func ParseDetections(data []byte, s *Scenes) ([]Detection, error) {
 	}
 	return out, nil
 }
+
+// First keeps only the first n images and what is in them.
+func (s *Scenes) First(n int) {
+	s.Images = s.Images[:min(n, len(s.Images))]
+	var kept []Object
+	for _, o := range s.Objects {
+		if o.Image < len(s.Images) {
+			kept = append(kept, o)
+		}
+	}
+	s.Objects = kept
+}
