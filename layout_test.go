@@ -58,6 +58,7 @@ var imports = map[string]string{
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
 	"bench/rooflines": "latency space",
 	"bench/predictor": "onnx onnx/ort predictor samples space",
+	"bench/cocoeval":  "datasets eval",
 
 	// imported by tests only
 	"internal/golden":       "",

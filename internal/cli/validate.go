@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -19,13 +20,16 @@ import (
 
 // validated is the score of one file.
 type validated struct {
-	File      string  `json:"file"`
-	Arch      string  `json:"arch,omitempty"`
-	Top1      float64 `json:"top1"`       // fraction
-	Top5      float64 `json:"top5"`       // fraction
-	N         int     `json:"n"`          // images
-	Loss      float64 `json:"loss"`       // mean cross-entropy, nats
-	LatencyMS float64 `json:"latency_ms"` // median of single runs here, batch 1
+	File      string      `json:"file"`
+	Arch      string      `json:"arch,omitempty"`
+	Top1      float64     `json:"top1"`                    // fraction
+	Top5      float64     `json:"top5"`                    // fraction
+	Top1Range *[2]float64 `json:"top1_interval,omitempty"` // Wilson, 95 %
+	Top5Range *[2]float64 `json:"top5_interval,omitempty"` // Wilson, 95 %
+	AP        *eval.Boxes `json:"ap,omitempty"`            // detectors: COCO's twelve figures
+	N         int         `json:"n"`                       // images
+	Loss      float64     `json:"loss"`                    // mean cross-entropy, nats
+	LatencyMS float64     `json:"latency_ms"`              // median of single runs here, batch 1
 }
 
 // validateAnswer is what `hanas validate --json` prints: the files, and for a
@@ -37,6 +41,7 @@ type validateAnswer struct {
 
 type validateFlags struct {
 	data, split    string
+	card, results  string // files
 	limit, threads int
 }
 
@@ -46,15 +51,21 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate MODEL.onnx… --data KIND[:PATH]",
 		Short: "Run ONNX files on images: accuracy and latency",
 		Long: `Runs each file through ONNX Runtime. The images' size comes from the graph and
-their normalisation from the file's metadata. Files of a run folder are tested on
-that run's own split of the images.`,
+their normalisation from the file's metadata, or from a card: MODEL.card.json beside
+MODEL.onnx, with "size", "resize", "mean", "std". A card with a "decoder" makes the file
+a detector, scored with COCO's twelve figures on --data coco:FOLDER. Files of a run
+folder are tested on that run's own split of the images.`,
 		Example: `  hanas validate runs/quick/models/*.onnx --data glyphs
   hanas validate my.onnx --data parquet:cifar10 --limit 1000
-  hanas validate my.onnx --data folder:images --json`,
+  hanas validate my.onnx --data list:imagenet/val_map.txt --card my.json --json
+  hanas validate detector.onnx --data coco:coco --split val --json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := f.check(); err != nil {
 				return err
+			}
+			if f.results != "" && len(files) > 1 {
+				return usage("--results takes one model, not %d", len(files))
 			}
 			c := a.console()
 			defer c.Close()
@@ -83,7 +94,9 @@ that run's own split of the images.`,
 			return a.print(answer, answer.text)
 		},
 	}
-	cmd.Flags().StringVar(&f.data, "data", "", "images, KIND[:PATH]; kinds: "+strings.Join(datasets.Kinds(), ", "))
+	cmd.Flags().StringVar(&f.data, "data", "", "images, KIND[:PATH]; kinds: coco, "+strings.Join(datasets.Kinds(), ", "))
+	cmd.Flags().StringVar(&f.card, "card", "", "JSON file that says how to feed the network (default MODEL.card.json, if there)")
+	cmd.Flags().StringVar(&f.results, "results", "", "CSV file to write: is each image right (one model, classification)")
 	cmd.Flags().StringVar(&f.split, "split", f.split, "split of the images: train, val or test")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "images at most (default all)")
 	cmd.Flags().IntVar(&f.threads, "threads", 1, "threads of the runtime")
@@ -95,8 +108,8 @@ func (f *validateFlags) check() error {
 	switch {
 	case f.data == "":
 		return usage("say --data KIND[:PATH] (kinds: %s)", strings.Join(datasets.Kinds(), ", "))
-	case !strings.Contains(" "+strings.Join(datasets.Kinds(), " ")+" ", " "+kind+" "):
-		return usage("--data %s: unknown kind (known: %s)", f.data, strings.Join(datasets.Kinds(), ", "))
+	case kind != "coco" && !strings.Contains(" "+strings.Join(datasets.Kinds(), " ")+" ", " "+kind+" "):
+		return usage("--data %s: unknown kind (known: coco, %s)", f.data, strings.Join(datasets.Kinds(), ", "))
 	case f.split != "train" && f.split != "val" && f.split != "test":
 		return usage("--split %s: want train, val or test", f.split)
 	case f.limit < 0:
@@ -110,6 +123,10 @@ func (f *validateFlags) check() error {
 func (v *validateAnswer) text(w io.Writer) {
 	rows := [][]string{{"FILE", "TOP-1", "TOP-5", "IMAGES", "LATENCY"}}
 	for _, m := range v.Models {
+		if m.AP != nil {
+			fmt.Fprintf(w, "%s: AP %.3f, AP50 %.3f, AP75 %.3f on %d images\n", m.File, m.AP.AP, m.AP.AP50, m.AP.AP75, m.N)
+			continue
+		}
 		rows = append(rows, []string{
 			m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), fmt.Sprintf("%.2f %%", 100*m.Top5),
 			fmt.Sprint(m.N), fmt.Sprintf("%.3f ms", m.LatencyMS),
@@ -135,20 +152,27 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 		return out, badInput(err)
 	}
 	out.Arch = m.Meta("hanas.arch")
-	images, err := v.images(ctx, file, m)
+	c, err := readCard(v.card, file)
 	if err != nil {
 		return out, err
+	}
+	if coco := strings.HasPrefix(v.data, "coco"); coco != (c.Decoder != "") {
+		return out, badInput(fmt.Errorf("%s: --data %s with decoder %q (boxes need both --data coco:FOLDER and a card with a decoder: %s)",
+			file, v.data, c.Decoder, strings.Join(eval.Decoders(), ", ")))
 	}
 	r, err := v.engine(m)
 	if err != nil {
 		return out, badInput(fmt.Errorf("%s: %w", file, err))
 	}
 	defer r.Close()
-	res, err := eval.Classify(ctx, r, images, eval.Settings{Limit: v.limit})
+	if c.Decoder != "" {
+		out.AP, out.N, err = v.boxes(ctx, c, m, r)
+	} else {
+		err = v.classes(ctx, c, m, r, &out)
+	}
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", file, err)
 	}
-	out.Top1, out.Top5, out.N, out.Loss = res.Top1, res.Top5, res.N, res.Loss
 	stats, err := eval.Latency(ctx, r, nil, eval.TimingSettings{})
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", file, err)
@@ -157,9 +181,34 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 	return out, nil
 }
 
+// classes scores a classifier.
+func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.Runner, out *validated) error {
+	images, err := v.images(ctx, out.File, c, m)
+	if err != nil {
+		return err
+	}
+	res, err := eval.Classify(ctx, r, images, eval.Settings{Limit: v.limit, PerImage: v.results != ""})
+	if err != nil {
+		return err
+	}
+	out.Top1, out.Top5, out.N, out.Loss = res.Top1, res.Top5, res.N, res.Loss
+	out.Top1Range, out.Top5Range = new([2]float64), new([2]float64)
+	out.Top1Range[0], out.Top1Range[1] = eval.Wilson(res.Correct1, res.N)
+	out.Top5Range[0], out.Top5Range[1] = eval.Wilson(res.Correct5, res.N)
+	if v.results == "" {
+		return nil
+	}
+	var rows strings.Builder
+	rows.WriteString("image,label,right\n")
+	for i, right := range res.PerImage {
+		fmt.Fprintf(&rows, "%d,%d,%t\n", i, images.Labels[i], right)
+	}
+	return os.WriteFile(v.results, []byte(rows.String()), 0o644)
+}
+
 // images are the images that a file is tested on, at its size and with its
 // normalisation.
-func (v *validator) images(ctx context.Context, file string, m *onnx.Model) (*datasets.Images, error) {
+func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Model) (*datasets.Images, error) {
 	kind, path, _ := strings.Cut(v.data, ":")
 	s := datasets.Settings{Kind: kind, Path: path}
 	cfg, err := configNear(file)
@@ -169,15 +218,21 @@ func (v *validator) images(ctx context.Context, file string, m *onnx.Model) (*da
 	if cfg != nil && cfg.Data.Kind == kind {
 		s = runData(cfg, path)
 	}
-	if s.Size, err = inputSize(m); err != nil {
+	if s.Size, err = inputSize(m); err != nil && c.Size > 0 {
+		s.Size, err = c.Size, nil
+	}
+	if err != nil {
 		return nil, badInput(fmt.Errorf("%s: %w", file, err))
 	}
-	s.Resize = max(s.Resize, s.Size)
+	s.Resize = max(s.Resize, s.Size, c.Resize)
 	if s.Mean, err = triple(m.Meta("hanas.mean")); err == nil {
 		s.Std, err = triple(m.Meta("hanas.std"))
 	}
 	if err != nil {
 		return nil, badInput(fmt.Errorf("%s: %w", file, err))
+	}
+	if c.Mean != nil {
+		s.Mean, s.Std = *c.Mean, *c.Std
 	}
 	key := fmt.Sprintf("%+v", s)
 	if images := v.sets[key]; images != nil {

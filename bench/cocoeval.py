@@ -1,0 +1,16 @@
+"""Times pycocotools on the files that bench/cocoeval draws. Run: python3 bench/cocoeval.py DIR"""
+import sys
+import time
+
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+truth = COCO(sys.argv[1] + "/truth.json")
+results = truth.loadRes(sys.argv[1] + "/results.json")
+begin = time.time()
+e = COCOeval(truth, results, "bbox")
+e.evaluate()
+e.accumulate()
+print("pycocotools: %.2f s" % (time.time() - begin))
+e.summarize()
+print(" ".join("%.6f" % v for v in e.stats))

@@ -1,0 +1,96 @@
+package eval
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"hanas/datasets"
+)
+
+// sharedData finds ../shared/data above the module, or skips.
+func sharedData(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("HANAS_TESTDATA")
+	if dir == "" {
+		root, err := filepath.Abs("..")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(root, "..", "shared", "data")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no test data: %v", err)
+	}
+	return path
+}
+
+// TestBoxesEqualCOCO: the pair of files of the COCO API's own demonstration
+// (pycocoEvalDemo), whose twelve printed figures are below.
+func TestBoxesEqualCOCO(t *testing.T) {
+	dir := sharedData(t, "cocoeval")
+	s, err := datasets.ReadCOCO(filepath.Join(dir, "instances_val2014_100.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "instances_val2014_fakebbox100_results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dets, err := datasets.ParseDetections(data, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Boxes{0.505, 0.697, 0.573, 0.586, 0.519, 0.501, 0.387, 0.594, 0.595, 0.640, 0.566, 0.564}
+	for _, workers := range []int{1, 3} {
+		got, err := ScoreBoxes(context.Background(), s, dets, workers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, w := reflect.ValueOf(got), reflect.ValueOf(want)
+		for i := range g.NumField() {
+			if math.Abs(g.Field(i).Float()-w.Field(i).Float()) > 0.0005 {
+				t.Errorf("%d workers: %s = %.5f, want %.3f", workers, g.Type().Field(i).Name, g.Field(i).Float(), w.Field(i).Float())
+			}
+		}
+	}
+}
+
+// TestBoxesByHand: cases small enough to work out on paper.
+func TestBoxesByHand(t *testing.T) {
+	big := datasets.Box{X: 0, Y: 0, W: 100, H: 100}
+	half := datasets.Box{X: 0, Y: 0, W: 100, H: 60} // IoU 0.6 with big: right at 0.50, 0.55, (0.60)
+	object := datasets.Object{Box: big, Area: 10000}
+	crowd := datasets.Object{Box: big, Area: 10000, Crowd: true}
+	hit := datasets.Detection{Box: big, Score: 0.9}
+	for _, c := range []struct {
+		name    string
+		objects []datasets.Object
+		dets    []datasets.Detection
+		ap, ar1 float64
+	}{
+		{"perfect", []datasets.Object{object}, []datasets.Detection{hit}, 1, 1},
+		{"nothing found", []datasets.Object{object}, nil, 0, 0},
+		{"no object", nil, []datasets.Detection{hit}, -1, -1},
+		{"only a crowd", []datasets.Object{crowd}, []datasets.Detection{hit}, -1, -1},
+		{"second box on a taken object comes later", []datasets.Object{object}, []datasets.Detection{hit, {Box: big, Score: 0.5}}, 1, 1},
+		{"wrong box first halves precision", []datasets.Object{object}, []datasets.Detection{hit, {Box: datasets.Box{X: 200, Y: 0, W: 50, H: 50}, Score: 0.95}}, 0.5, 0},
+		{"looser box counts at three of ten thresholds", []datasets.Object{object}, []datasets.Detection{{Box: half, Score: 1}}, 0.3, 0.3},
+		{"boxes in a crowd do no harm", []datasets.Object{object, {Box: datasets.Box{X: 200, Y: 0, W: 100, H: 100}, Area: 9999, Crowd: true}}, []datasets.Detection{
+			{Box: datasets.Box{X: 200, Y: 0, W: 50, H: 50}, Score: 0.99}, {Box: datasets.Box{X: 250, Y: 0, W: 50, H: 50}, Score: 0.98}, hit,
+		}, 1, 0},
+	} {
+		s := &datasets.Scenes{Images: []datasets.Scene{{ID: 1, Width: 400, Height: 400}}, Categories: []datasets.Category{{ID: 1}}, Objects: c.objects}
+		got, err := ScoreBoxes(context.Background(), s, c.dets, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got.AP-c.ap) > 1e-9 || math.Abs(got.AR1-c.ar1) > 1e-9 {
+			t.Errorf("%s: AP %g, AR1 %g, want %g and %g", c.name, got.AP, got.AR1, c.ap, c.ar1)
+		}
+	}
+}
