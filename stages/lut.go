@@ -12,7 +12,6 @@ import (
 	"hanas/onnx/ort"
 	"hanas/pipeline"
 	"hanas/space"
-	"hanas/supernet"
 )
 
 // lutRecord is latency.json: how well the estimator does on networks it has not seen.
@@ -101,50 +100,14 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 // rest to judge by.
 func (e *Env) measureNets(ctx context.Context, engine onnx.Engine, p *pipeline.Pass) (fit, test []latency.Measured, names []string, err error) {
 	c := e.Config.Lut
-	archs := e.netsToTime(c.FitNets + c.TestNets)
-	net, err := supernet.New(e.Space, e.Config.Seed)
+	archs := RandomNetworks(e.Space, c.FitNets+c.TestNets, rand.New(rand.NewPCG(e.Config.Seed, 0x1a7)))
+	nets, err := MeasureNetworks(ctx, engine, e.Space, archs, max(10, c.NetRuns), func(done, total int) { p.Progress(int64(done), int64(total), "networks") })
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	info := supernet.Preprocessing{Mean: []float32{.5, .5, .5}, Std: []float32{.25, .25, .25}}
-	nets := make([]timedNetwork, len(archs))
-	for i, a := range archs {
-		network, err := net.Untrained(a, info)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		m, err := export.Build(network, export.Settings{})
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		size := e.Space.Layers(a)[0].InSize
-		nets[i] = timedNetwork{m, []int{1, e.Space.Channels, size, size}}
+	cut := min(c.FitNets, len(nets))
+	for _, a := range archs[cut:] {
+		names = append(names, e.Space.Key(a))
 	}
-	times, err := timeNetworks(ctx, engine, nets, max(10, c.NetRuns), func(done, total int) { p.Progress(int64(done), int64(total), "networks") })
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	for i, a := range archs {
-		m := latency.Measured{Layers: e.Space.Layers(a), Ms: ms(times[i].Median)}
-		if i < c.FitNets {
-			fit = append(fit, m)
-		} else {
-			test, names = append(test, m), append(names, e.Space.Key(a))
-		}
-	}
-	return fit, test, names, nil
-}
-
-// netsToTime are n distinct Archs with random bits.
-func (e *Env) netsToTime(n int) []space.Arch {
-	rng := rand.New(rand.NewPCG(e.Config.Seed, 0x1a7))
-	seen := map[space.Arch]bool{}
-	var archs []space.Arch
-	for tries := 0; len(archs) < n && tries < drawTries; tries++ {
-		if a := e.Space.RandomBits(e.Space.Random(rng), rng); !seen[a] {
-			seen[a] = true
-			archs = append(archs, a)
-		}
-	}
-	return archs
+	return nets[:cut], nets[cut:], names, nil
 }

@@ -69,7 +69,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	var rec validationRecord
-	var nets []timedNetwork
+	var nets []eval.Timed
 	for i, m := range manifest.Models {
 		c, net, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
 		if err != nil {
@@ -78,7 +78,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		rec.Models, nets = append(rec.Models, c), append(nets, net)
 		p.Progress(int64(i+1), int64(len(manifest.Models)), "models")
 	}
-	times, err := timeNetworks(ctx, engine, nets, max(30, e.Config.Validation.Runs), func(int, int) {})
+	times, err := eval.Latencies(ctx, engine, nets, max(30, e.Config.Validation.Runs), nil)
 	if err != nil {
 		return fmt.Errorf("stages: validate: %w", err)
 	}
@@ -91,41 +91,41 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 	return writeJSON(p.Output(validationFile), rec)
 }
 
-func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, timedNetwork, error) {
+func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, eval.Timed, error) {
 	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
 	info, err := os.Stat(path)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	model, err := onnx.ReadFile(path)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	r, err := engine(model)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	defer r.Close()
 	again, err := images[0].Run(ctx, r)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	res, err := images[1].Run(ctx, r)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	c.Top1, c.Top5, c.Images, c.Top1Again = res.Top1, res.Top5, res.N, again.Top1
 	c.Lo, c.Hi = eval.Wilson(res.Correct1, res.N)
 	if c.Equal = again.Top1 == m.Top1; !c.Equal {
-		return c, timedNetwork{}, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
+		return c, eval.Timed{}, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {
-		return c, timedNetwork{}, err
+		return c, eval.Timed{}, err
 	}
 	layers := e.Space.Layers(arch)
 	cost := space.Cost(layers)
 	c.FileBytes, c.WeightBytes, c.PeakBytes, c.Params, c.MACs = info.Size(), cost.WeightBytes, cost.PeakActivationBytes, cost.Params, cost.MACs
 	c.LatencyMS.Predicted = m.Predicted.LatencyMS
-	return c, timedNetwork{model, []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}}, nil
+	return c, eval.Timed{Model: model, Shape: []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}}, nil
 }

@@ -43,8 +43,8 @@ runs on, in several rounds of different order, and writes the table. Without
 --out the table becomes that of the device "host". Layers that are done are kept
 beside the table (FILE.work): the same command goes on after an interruption.
 
-A few layers are timed again and again; if one of them moves by more than
---max-drift, the machine was noisy or throttled: the table is written, marked,
+A few layers are timed again and again; if one of them is slower in a whole round
+by more than --max-drift, the machine was noisy or throttled: the table is written, marked,
 and the exit code is 1.`,
 		Example: `  hanas latency profile --space quick --out lut.csv
   hanas latency profile --space quick --provider xnnpack --threads 2`,
@@ -56,10 +56,10 @@ and the exit code is 1.`,
 	fl.StringVar(&f.provider, "provider", "cpu", "execution provider of ONNX Runtime (hanas doctor lists them)")
 	fl.StringVar(&f.device, "device", "", "name of this machine in the table (default: its processor)")
 	fl.IntVar(&f.threads, "threads", 1, "threads inside an operator")
-	fl.IntVar(&f.rounds, "rounds", 3, "passes over all layers")
-	fl.IntVar(&f.fitNets, "fit-nets", 40, "random networks to fit the correction on, into estimator.json beside the table; 0 = none")
+	fl.IntVar(&f.rounds, "rounds", 6, "passes over all layers; the fastest counts")
+	fl.IntVar(&f.fitNets, "fit-nets", 120, "random networks to fit the correction on, into estimator.json beside the table; 0 = none")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the order and of the inputs")
-	fl.Float64Var(&f.maxDrift, "max-drift", .5, "largest spread of a repeated layer, as a fraction of its median")
+	fl.Float64Var(&f.maxDrift, "max-drift", .1, "how much slower a repeated layer may be in its slowest round than in its fastest, as a fraction")
 	spaceFlag(cmd, &f.space)
 	return cmd
 }

@@ -7,18 +7,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"hanas/eval"
-	"hanas/export"
 	"hanas/internal/progress"
 	"hanas/latency"
 	"hanas/onnx"
 	"hanas/onnx/ort"
 	"hanas/space"
-	"hanas/supernet"
+	"hanas/stages"
 )
 
 // verifyFlags say which table is held against which networks.
@@ -131,47 +128,10 @@ func (v verifyAnswer) text(w io.Writer) {
 	fmt.Fprintf(w, "%d networks on %s: %s (limit %.1f %%)\n", v.Report.N, v.Device, verdict, 100*v.Limit)
 }
 
-// measure times random networks: topology and bits uniform, every second with
-// one width for all layers.
+// measure times random networks.
 func (f *verifyFlags) measure(ctx context.Context, engine onnx.Engine, sp *space.Space, c *progress.Console) ([]latency.Measured, error) {
-	net, err := supernet.New(sp, f.seed)
-	if err != nil {
-		return nil, err
-	}
-	info := supernet.Preprocessing{Mean: []float32{.5, .5, .5}, Std: []float32{.25, .25, .25}}
-	rng := rand.New(rand.NewPCG(f.seed, 0xc8ec))
-	var out []latency.Measured
-	for i := range f.nets {
-		a := sp.Random(rng)
-		if i%2 == 1 {
-			a = sp.WithBits(a, sp.WBits[rng.IntN(len(sp.WBits))], sp.ABits[rng.IntN(len(sp.ABits))])
-		}
-		network, err := net.Untrained(a, info)
-		if err != nil {
-			return nil, err
-		}
-		m, err := export.Build(network, export.Settings{})
-		if err != nil {
-			return nil, err
-		}
-		ms, err := timeModel(ctx, engine, m, f.seed)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, latency.Measured{Layers: sp.Layers(a), Ms: ms})
-		c.Update("verify", int64(i+1), int64(f.nets), "networks")
-	}
-	return out, nil
-}
-
-func timeModel(ctx context.Context, engine onnx.Engine, m *onnx.Model, seed uint64) (float64, error) {
-	r, err := engine(m)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	s, err := eval.Latency(ctx, r, nil, eval.TimingSettings{MinTime: 50 * time.Millisecond, Seed: seed})
-	return float64(s.Median) / float64(time.Millisecond), err
+	archs := stages.RandomNetworks(sp, f.nets, rand.New(rand.NewPCG(f.seed, 0xc8ec)))
+	return stages.MeasureNetworks(ctx, engine, sp, archs, 20, func(done, total int) { c.Update("verify", int64(done), int64(total), "networks") })
 }
 
 // refuseUnverified is an error if the table's check failed.
