@@ -124,6 +124,19 @@ func TestVersionAndForce(t *testing.T) {
 	}
 }
 
+// TestStartsWhileOthersAreSwept has one stage make its working folder while the
+// fresh ones beside it are swept, over and over.
+func TestStartsWhileOthersAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	y := &toy{seed: "s"}
+	y.run(t, dir)
+	for range 300 {
+		if _, err := (&Runner{Dir: dir, Stages: y.stages(), Force: []string{"left"}}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFailureStopsAndNextRunGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	boom := errors.New("boom")

@@ -77,6 +77,7 @@ func (e *execution) run(ctx context.Context) error {
 	if err := e.restamp(); err != nil && first == nil {
 		first = err
 	}
+	sweepAll(e.Dir)
 	close(e.events)
 	<-done
 	if first == nil {

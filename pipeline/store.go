@@ -148,8 +148,7 @@ func syncFolder(dir string) error {
 	return f.Sync()
 }
 
-// sweep removes the working folders of a stage, of whatever action, and the
-// folder of them all once it is empty.
+// sweep removes the working folders of a stage, of whatever action.
 func sweep(dir, stage string) error {
 	entries, err := os.ReadDir(filepath.Join(dir, workFolder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -158,17 +157,18 @@ func sweep(dir, stage string) error {
 	if err != nil {
 		return err
 	}
-	left := len(entries)
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), stage+"-") {
 			if err := os.RemoveAll(filepath.Join(dir, workFolder, entry.Name())); err != nil {
 				return err
 			}
-			left--
 		}
 	}
-	if left > 0 {
-		return nil
-	}
-	return os.Remove(filepath.Join(dir, workFolder))
+	return nil
+}
+
+// sweepAll removes the folder of all working folders if it is empty. Only for
+// when no stage runs: one that starts makes its folder inside this one.
+func sweepAll(dir string) {
+	_ = os.Remove(filepath.Join(dir, workFolder)) // not empty: a stage failed, and goes on from there next time
 }
