@@ -40,8 +40,11 @@ type Header struct {
 	// Keys names the spelling of the row keys: "" or "layer" for
 	// space.Layer.Key, else one of Formats.
 	Keys  string  `json:"keys,omitempty"`
-	Drift float64 `json:"drift,omitempty"` // how much slower than its fastest round an anchor was in its slowest, as a fraction
-	Host  string  `json:"host,omitempty"`  // CPU model and the like
+	Drift float64 `json:"drift,omitempty"` // median disagreement of a row between one half of the rounds and the other, as a fraction
+	// PaceMs says how fast the machine was: the geometric mean of the probes'
+	// times that every row is scaled to. 0 = unknown.
+	PaceMs float64 `json:"pace_ms,omitempty"`
+	Host   string  `json:"host,omitempty"` // CPU model and the like
 }
 
 // Table is a latency lookup table. The zero Table is empty and usable.

@@ -79,8 +79,8 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runExport,
 		},
 		{
-			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 2,
-			Needs: []string{dataFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
+			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 3,
+			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
 			Name: "report", Doc: "draws the tables and plots", Version: 2,
