@@ -72,7 +72,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Makes: []string{predictorFile, predictorJSON}, Settings: with(settings{"predictor": cfg.Predictor}), Cores: 1, Run: e.runPredictor,
 		},
 		{
-			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 2,
+			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 3,
 			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(settings{"lut": cfg.Lut}), Exclusive: true, Cores: 1, Run: e.runLut,
 		},
 		{
