@@ -26,6 +26,7 @@ type Row struct {
 	P95Ms    float64 // 95th percentile of the repetitions; 0 = unknown
 	Count    int     // repetitions; 0 = unknown
 	EnergyMJ float64 // 0 = unknown
+	Modelled bool    // by Fill, in a table that is otherwise as its header says
 }
 
 // Header says what a table's figures hold for.
@@ -50,7 +51,8 @@ type Header struct {
 // Table is a latency lookup table. The zero Table is empty and usable.
 type Table struct {
 	Header
-	rows map[string]Row
+	rows    map[string]Row
+	version int // of the file it was read from
 }
 
 // Len is the number of rows.

@@ -199,10 +199,18 @@ func (r *refinement) score(ctx context.Context, archs []space.Arch, done, total 
 	if one.Predicted, _, err = pr.Predict(ctx, archs); err != nil {
 		return one, err
 	}
-	err = ordered(ctx, r.env.workers(), len(archs), func(ctx context.Context, i int) (samples.Sample, error) {
-		row := samples.New(r.env.Space, archs[i])
+	rows := make([]samples.Sample, len(archs)) // known is written while others are scored
+	for i, a := range archs {
+		row := samples.New(r.env.Space, a)
 		if known, ok := r.known[row.Arch]; ok {
-			return known, nil
+			row = known
+		}
+		rows[i] = row
+	}
+	err = ordered(ctx, r.env.workers(), len(archs), func(ctx context.Context, i int) (samples.Sample, error) {
+		row := rows[i]
+		if row.Images > 0 {
+			return row, nil
 		}
 		_, res, err := r.scoring.score(ctx, archs[i])
 		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Top1, res.Top5, res.Loss, int64(res.N), r.env.Config.Seed
