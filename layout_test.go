@@ -39,6 +39,7 @@ var imports = map[string]string{
 	"search":       "",
 	"search/nsga2": "search",
 	"export":       "space onnx onnx/quant",
+	"pretrained":   "space export onnx onnx/quant torchfile",
 	"report":       "space samples search latency predictor eval internal/atomicfile",
 
 	// the machine that runs it: knows nothing of search or graphs
@@ -49,7 +50,7 @@ var imports = map[string]string{
 	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
 	"internal/cli": "configs pipeline stages internal/progress space supernet datasets eval samples predictor latency " +
-		"search search/nsga2 surrogate export onnx onnx/ort",
+		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
 	"internal/progress":   "",
 	"internal/atomicfile": "",
 	"cmd/hanas":           "internal/cli",

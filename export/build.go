@@ -223,7 +223,13 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 	}
 	b := make([]float32, l.Out)
 	copy(b, u.Bias)
+	if u.Step != nil && len(u.Step) != l.Out {
+		return weight, bias, fmt.Errorf("%d steps for %d channels", len(u.Step), l.Out)
+	}
 	q := w.rounded(l.Name+".weight", u.Weight, shape, l.WBits)
+	if u.Step != nil {
+		q.Round(u.Weight, u.Step)
+	}
 	if u.Gain != nil {
 		q.Fold(u.Gain)
 	}

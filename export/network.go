@@ -11,6 +11,7 @@ type Unit struct {
 	Weight []float32 // [Out, In/Groups, K, K], or [Out, In]; before rounding and folding
 	Gain   []float32 // per output channel, folded batch norm: y = Gain*conv(x) + Bias; nil = 1
 	Bias   []float32 // per output channel; nil = 0
+	Step   []float32 // of the rounded weights before folding, per output channel; nil = quant.Scale's
 	In     quant.Range
 	Out    quant.Range // of the layer's own output, before a residual add
 	SE     *SEWeights

@@ -97,6 +97,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).latencyCommand,
 	(*app).searchCommand,
 	(*app).exportCommand,
+	(*app).quantiseCommand,
 	(*app).validateCommand,
 	(*app).doctorCommand,
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -224,7 +225,8 @@ func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Mod
 	if err != nil {
 		return nil, badInput(fmt.Errorf("%s: %w", file, err))
 	}
-	s.Resize = max(s.Resize, s.Size, c.Resize)
+	told, _ := strconv.Atoi(m.Meta("hanas.resize")) // none = 0
+	s.Resize = max(s.Resize, s.Size, told, c.Resize)
 	if s.Mean, err = triple(m.Meta("hanas.mean")); err == nil {
 		s.Std, err = triple(m.Meta("hanas.std"))
 	}

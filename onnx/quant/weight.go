@@ -27,6 +27,15 @@ func NewWeight(name string, w []float32, shape []int, bits int) *Weight {
 	return q
 }
 
+// Round rounds w anew with the given step of each output channel (all above 0).
+func (w *Weight) Round(values, step []float32) {
+	per, limit := channel(values, len(step)), int32(WeightLevels(w.Bits))
+	copy(w.Scale, step)
+	for i, v := range values {
+		w.Codes[i] = int16(code(v, 1/step[i/per], limit))
+	}
+}
+
 // carriers are the packed integer types of weights and the lowest opset that
 // has them.
 var carriers = map[int]struct {

@@ -1,0 +1,197 @@
+package pretrained
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hanas/export"
+	"hanas/space"
+	"hanas/torchfile"
+)
+
+// Net is a trained network in float: batch norm is folded into gain and bias.
+type Net struct {
+	Name  string // of the family, from the net.config
+	Units []export.Unit
+}
+
+// Read reads a state dict of PyTorch and the net.config that names its layers,
+// for images of size x size pixels. Every tensor that the layers need must be
+// there in the shape that they say; tensors that no layer needs are an error
+// too, because the network would be another one.
+func Read(weights, config string, size int) (*Net, error) {
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return nil, fmt.Errorf("pretrained: %w", err)
+	}
+	layers, err := space.NetConfigLayers(text, size)
+	if err != nil {
+		return nil, fmt.Errorf("pretrained: %s: %w", config, err)
+	}
+	var head struct {
+		Name string `json:"name"`
+		Norm struct {
+			Epsilon float64 `json:"eps"`
+		} `json:"bn"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil, fmt.Errorf("pretrained: %s: %w", config, err)
+	}
+	if head.Norm.Epsilon <= 0 {
+		head.Norm.Epsilon = 1e-5 // PyTorch's own
+	}
+	f, err := torchfile.Read(weights)
+	if err != nil {
+		return nil, fmt.Errorf("pretrained: %w", err)
+	}
+	tensors, err := f.StateDict()
+	if err != nil {
+		return nil, fmt.Errorf("pretrained: %s: %w", weights, err)
+	}
+	s := store{epsilon: head.Norm.Epsilon, tensors: map[string]*torchfile.Tensor{}}
+	for _, t := range tensors {
+		s.tensors[t.Name] = t
+	}
+	n := &Net{Name: head.Name}
+	for _, l := range layers {
+		u, err := s.unit(l)
+		if err != nil {
+			return nil, fmt.Errorf("pretrained: %s: %w", weights, err)
+		}
+		n.Units = append(n.Units, u)
+	}
+	if left := s.unused(); len(left) > 0 {
+		return nil, fmt.Errorf("pretrained: %s: %d tensors belong to no layer of %s, the first is %s (is it another network's?)", weights, len(left), config, left[0])
+	}
+	return n, nil
+}
+
+// store hands out tensors by name and knows which were used.
+type store struct {
+	epsilon float64
+	tensors map[string]*torchfile.Tensor
+	used    map[string]bool
+}
+
+// moduleNames are what PyTorch calls the modules of our layers; N is the block
+// and MB the name of its convolution, which differs between versions.
+var moduleNames = map[string]string{
+	"stem": "first_conv", "head": "final_expand_layer", "mix": "feature_mix_layer", "classifier": "classifier.linear",
+	"expand": "blocks.N.MB.inverted_bottleneck", "dw": "blocks.N.MB.depth_conv", "project": "blocks.N.MB.point_linear",
+	"se": "blocks.N.MB.depth_conv.se.fc",
+}
+
+var blockLayer = regexp.MustCompile(`^b([0-9]+)\.([a-z]+)$`)
+
+// module is the name of l's module in the file.
+func (s *store) module(l space.Layer) string {
+	if m := blockLayer.FindStringSubmatch(l.Name); m != nil {
+		name := strings.Replace(moduleNames[m[2]], "N", m[1], 1)
+		for _, mb := range []string{"mobile_inverted_conv", "conv"} {
+			if _, ok := s.tensors["blocks."+m[1]+"."+mb+".depth_conv.conv.weight"]; ok {
+				return strings.Replace(name, "MB", mb, 1)
+			}
+		}
+		return strings.Replace(name, "MB", "mobile_inverted_conv", 1)
+	}
+	name := moduleNames[l.Name]
+	if _, ok := s.tensors[name+".conv.weight"]; !ok && l.Name == "head" {
+		name = moduleNames["mix"] // ProxylessNASNets: the wide layer before the pool
+	}
+	return name
+}
+
+func (s *store) unit(l space.Layer) (export.Unit, error) {
+	u := export.Unit{Layer: l}
+	name := s.module(l)
+	var err error
+	get := func(suffix string, shape ...int) []float32 {
+		var v []float32
+		if err == nil {
+			v, err = s.floats(name+suffix, shape)
+		}
+		return v
+	}
+	switch l.Kind {
+	case space.Conv, space.Pointwise, space.Depthwise:
+		u.Weight = get(".conv.weight", l.Out, l.In/l.Groups, l.Kernel, l.Kernel)
+		if !l.NoNorm {
+			gamma, beta := get(".bn.weight", l.Out), get(".bn.bias", l.Out)
+			mean, variance := get(".bn.running_mean", l.Out), get(".bn.running_var", l.Out)
+			if err == nil {
+				u.Gain, u.Bias = s.fold(gamma, beta, mean, variance)
+			}
+		}
+	case space.Linear:
+		u.Weight, u.Bias = get(".weight", l.Out, l.In), get(".bias", l.Out)
+	case space.SE:
+		u.SE = &export.SEWeights{
+			Reduce: get(".reduce.weight", l.Mid, l.In, 1, 1), ReduceBias: get(".reduce.bias", l.Mid),
+			Expand: get(".expand.weight", l.In, l.Mid, 1, 1), ExpandBias: get(".expand.bias", l.In),
+		}
+	}
+	return u, err
+}
+
+// fold merges batch norm into y = gain*conv + bias.
+func (s *store) fold(gamma, beta, mean, variance []float32) (gain, bias []float32) {
+	gain, bias = make([]float32, len(gamma)), make([]float32, len(gamma))
+	for c := range gamma {
+		g := float64(gamma[c]) / math.Sqrt(float64(variance[c])+s.epsilon)
+		gain[c], bias[c] = float32(g), float32(float64(beta[c])-float64(mean[c])*g)
+	}
+	return gain, bias
+}
+
+// floats takes a tensor of the given shape; a number that is none is an error.
+func (s *store) floats(name string, shape []int) ([]float32, error) {
+	t := s.tensors[name]
+	if t == nil {
+		return nil, fmt.Errorf("tensor %s is missing", name)
+	}
+	if !slices.Equal(t.Shape, shape) {
+		return nil, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Shape, shape)
+	}
+	v, err := t.Floats()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", name, err)
+	}
+	for i, x := range v {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return nil, fmt.Errorf("tensor %s: value %d is %g", name, i, x)
+		}
+	}
+	if s.used == nil {
+		s.used = map[string]bool{}
+	}
+	s.used[name] = true
+	return v, nil
+}
+
+// unused are the tensors that no layer took, sorted.
+func (s *store) unused() []string {
+	var left []string
+	for name := range s.tensors {
+		if !s.used[name] && !strings.HasSuffix(name, ".num_batches_tracked") {
+			left = append(left, name)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+// Resolution is the side of the images, in pixels.
+func (n *Net) Resolution() int { return n.Units[0].Layer.InSize }
+
+// network wraps units for export.
+func (n *Net) network(units []export.Unit) *export.Network {
+	return &export.Network{Arch: n.Name, Space: "net.config", Units: units, Resolution: n.Resolution()}
+}
+
+// Float is the network as it was trained.
+func (n *Net) Float() *export.Network { return n.network(slices.Clone(n.Units)) }
