@@ -98,6 +98,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).searchCommand,
 	(*app).exportCommand,
 	(*app).validateCommand,
+	(*app).reproduceCommand,
 	(*app).doctorCommand,
 }
 
