@@ -25,7 +25,7 @@ const (
 )
 
 // Decode turns a JPEG, PNG or WebP file into RGB bytes, [H, W, 3]. Alpha is
-// dropped. The size that the header claims is checked before anything of that
+// dropped and a JPEG's EXIF orientation is carried out. The size that the header claims is checked before anything of that
 // size is allocated.
 func Decode(data []byte) (Example, error) {
 	if len(data) == 0 {
@@ -46,7 +46,7 @@ func Decode(data []byte) (Example, error) {
 	if err != nil {
 		return Example{}, fmt.Errorf("%s of %d bytes: %w", format, len(data), err)
 	}
-	return fromImage(img), nil
+	return upright(fromImage(img), orientation(data)), nil
 }
 
 // fromImage copies the colours of an image.

@@ -99,6 +99,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).exportCommand,
 	(*app).quantiseCommand,
 	(*app).validateCommand,
+	(*app).reproduceCommand,
 	(*app).doctorCommand,
 }
 

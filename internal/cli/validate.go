@@ -19,18 +19,23 @@ import (
 	"hanas/onnx/ort"
 )
 
-// validated is the score of one file.
+// validated is the score of one file: of a classifier or of a detector.
 type validated struct {
-	File      string      `json:"file"`
-	Arch      string      `json:"arch,omitempty"`
-	Top1      float64     `json:"top1"`                    // fraction
-	Top5      float64     `json:"top5"`                    // fraction
-	Top1Range *[2]float64 `json:"top1_interval,omitempty"` // Wilson, 95 %
-	Top5Range *[2]float64 `json:"top5_interval,omitempty"` // Wilson, 95 %
-	AP        *eval.Boxes `json:"ap,omitempty"`            // detectors: COCO's twelve figures
-	N         int         `json:"n"`                       // images
-	Loss      float64     `json:"loss"`                    // mean cross-entropy, nats
-	LatencyMS float64     `json:"latency_ms"`              // median of single runs here, batch 1
+	File         string      `json:"file"`
+	Arch         string      `json:"arch,omitempty"`
+	*classScores             // absent from the JSON of a detector
+	AP           *eval.Boxes `json:"ap,omitempty"` // detectors: COCO's twelve figures
+	N            int         `json:"n"`            // images
+	LatencyMS    float64     `json:"latency_ms"`   // median of single runs here, batch 1
+}
+
+// classScores are the figures that only a classifier has.
+type classScores struct {
+	Top1      float64    `json:"top1"`          // fraction
+	Top5      float64    `json:"top5"`          // fraction
+	Top1Range [2]float64 `json:"top1_interval"` // Wilson, 95 %
+	Top5Range [2]float64 `json:"top5_interval"` // Wilson, 95 %
+	Loss      float64    `json:"loss"`          // mean cross-entropy, nats
 }
 
 // validateAnswer is what `hanas validate --json` prints: the files, and for a
@@ -192,8 +197,7 @@ func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.R
 	if err != nil {
 		return err
 	}
-	out.Top1, out.Top5, out.N, out.Loss = res.Top1, res.Top5, res.N, res.Loss
-	out.Top1Range, out.Top5Range = new([2]float64), new([2]float64)
+	out.N, out.classScores = res.N, &classScores{Top1: res.Top1, Top5: res.Top5, Loss: res.Loss}
 	out.Top1Range[0], out.Top1Range[1] = eval.Wilson(res.Correct1, res.N)
 	out.Top5Range[0], out.Top5Range[1] = eval.Wilson(res.Correct5, res.N)
 	if v.results == "" {

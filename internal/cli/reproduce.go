@@ -1,0 +1,12 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+func (a *app) reproduceCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reproduce TABLE",
+		Short: "Print published figures beside those obtained here",
+	}
+	cmd.AddCommand(a.reproduceTable1Command())
+	return cmd
+}
