@@ -11,19 +11,13 @@ import (
 	"hanas/onnx/ort"
 	"hanas/predictor"
 	"hanas/samples"
-	"hanas/space"
 )
 
 // fitAnswer is what `hanas predictor fit --json` prints; its first keys are
 // those of predictor.json.
 type fitAnswer struct {
-	predictor.Judgement
-	NTrain         int                          `json:"n_train"`
-	NTest          int                          `json:"n_test"`
-	Kind           string                       `json:"kind"`
-	CrossValidated map[string]predictor.Metrics `json:"cross_validated"`
-	Curve          []predictor.CurvePoint       `json:"curve,omitempty"`
-	File           string                       `json:"file"`
+	predictor.Assessment
+	File string `json:"file"`
 }
 
 // fitFlags are the flags of predictor fit.
@@ -79,47 +73,18 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 		return err
 	}
 	defer rt.Close()
-	answer, model, err := fitAndJudge(ctx, rt.Engine(ort.Settings{}), sp, all, f)
+	model, got, err := predictor.Assess(ctx, rt.Engine(ort.Settings{}), sp, all, predictor.Trial{Settings: f.set, Curve: f.curve})
 	if err != nil {
-		return err
+		return badInput(err)
 	}
-	if !answer.Useful() && !f.anyway {
-		return fmt.Errorf("predictor fit: tau %.3f on %d held-out sub-networks, MACs alone have %.3f: not written (score more samples, or say --anyway)",
-			answer.Tau, answer.NTest, answer.TauMACs)
+	answer := fitAnswer{got, f.out}
+	if why := answer.Complaint(); why != "" && !f.anyway {
+		return fmt.Errorf("predictor fit: not written: %s (or say --anyway)", why)
 	}
 	if err := onnx.WriteFile(f.out, model.Graph); err != nil {
 		return err
 	}
 	return a.print(answer, answer.text)
-}
-
-// fitAndJudge learns from the splits train and val and judges on test.
-func fitAndJudge(ctx context.Context, engine onnx.Engine, sp *space.Space, all []samples.Sample, f fitFlags) (fitAnswer, *predictor.Model, error) {
-	answer := fitAnswer{File: f.out}
-	test := samples.Select(all, samples.Test)
-	learn := samples.Distinct(append(samples.Select(all, samples.Train), samples.Select(all, samples.Val)...))
-	m, err := predictor.Fit(ctx, engine, sp, learn, f.set)
-	if err != nil {
-		return answer, nil, badInput(err)
-	}
-	if answer.Judgement, err = predictor.JudgeModel(ctx, engine, m, sp, test); err != nil {
-		return answer, nil, err
-	}
-	tested := samples.Distinct(test)
-	truth := make([]float64, len(tested))
-	for i, s := range tested {
-		truth[i] = s.Accuracy
-	}
-	answer.SetNoise(samples.NoiseOf(all), truth)
-	answer.NTrain, answer.NTest, answer.Kind, answer.CrossValidated = len(learn), len(tested), m.Report.Kind, m.Report.CrossValidated
-	if f.curve {
-		study := predictor.Study{Train: learn, Test: tested, Settings: f.set}
-		for n := 50; n < 2*len(learn); n *= 2 {
-			study.Sizes = append(study.Sizes, n)
-		}
-		answer.Curve, err = predictor.Curve(ctx, engine, sp, study)
-	}
-	return answer, m, err
 }
 
 func (f *fitAnswer) text(w io.Writer) {
