@@ -14,6 +14,7 @@ type data struct {
 	x     []float32 // [len(y), width]
 	y     []float64
 	width int
+	lift  *lift
 	fold  []int // of each row; member k learns all rows but those of fold k
 
 	mean, inverse     []float32 // scaled = (raw - mean) * inverse; a constant column has inverse 0

@@ -137,6 +137,7 @@ func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []sample
 		return nil, err
 	}
 	d := standardise(x, y, sp.FeatureCount())
+	d.lift = newLift(sp)
 	d.split(set)
 	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows)}
 	var best *fitted
