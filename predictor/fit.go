@@ -23,8 +23,8 @@ type Settings struct {
 	Members int      // parts that the rows are split into, and models that each learn all parts but one; default 5, at least 2
 	// Of kind "mlp".
 	Hidden []int   // widths of the layers; default 128, 128
-	Epochs int     // passes over the rows; default 120
-	Batch  int     // rows a step; default 64
+	Epochs int     // passes over the rows; default 120, and fewer above 6,000 rows: about the same number of steps, 12 at least
+	Batch  int     // rows a step; default 64, and more above 6,000 rows: a hundredth of them, 256 at most
 	Rate   float64 // learning rate at its peak; default 0.002
 	Decay  float64 // decoupled weight decay; default 1e-4
 
@@ -45,9 +45,18 @@ func (s *Settings) defaults() error {
 		}
 	}
 	s.Members = max(2, cmp.Or(s.Members, 5))
-	s.Epochs, s.Batch = cmp.Or(s.Epochs, 120), cmp.Or(s.Batch, 64)
 	s.Rate, s.Decay = cmp.Or(s.Rate, 0.002), cmp.Or(s.Decay, 1e-4)
 	return nil
+}
+
+// pace fills in how long a network trains on so many rows.
+func (s *Settings) pace(rows int) {
+	batch, epochs := 64, 120
+	if rows > 6000 {
+		batch = min(rows/100, 256)
+		epochs = max(12, 120*6000/rows)
+	}
+	s.Batch, s.Epochs = cmp.Or(s.Batch, batch), cmp.Or(s.Epochs, epochs)
 }
 
 // Model is a trained predictor. Graph has input "features" [N, F] and outputs
@@ -136,6 +145,7 @@ func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []sample
 	if err != nil {
 		return nil, err
 	}
+	set.pace(len(rows))
 	d := standardise(x, y, sp.FeatureCount())
 	d.lift = newLift(sp)
 	d.split(set)
