@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"hanas/onnx"
 	"hanas/samples"
@@ -34,7 +35,8 @@ type Held struct {
 // Trial says how a predictor is fitted and assessed.
 type Trial struct {
 	Settings Settings
-	Curve    bool // also fit on 50, 100, 200, … rows
+	Curve    bool   // also fit on 50, 100, 200, … rows, without base
+	Base     *Model // a predictor to Transfer from; nil = none
 }
 
 // ErrNothingHeldOut is the error of an Assess without samples to judge by.
@@ -51,7 +53,7 @@ func Assess(ctx context.Context, engine onnx.Engine, sp *space.Space, all []samp
 	if len(test) == 0 {
 		return nil, a, ErrNothingHeldOut
 	}
-	m, err := Fit(ctx, engine, sp, learn, t.Settings)
+	m, err := t.fit(ctx, engine, sp, learn)
 	if err != nil {
 		return nil, a, err
 	}
@@ -71,6 +73,13 @@ func Assess(ctx context.Context, engine onnx.Engine, sp *space.Space, all []samp
 	return m, a, err
 }
 
+func (t Trial) fit(ctx context.Context, engine onnx.Engine, sp *space.Space, learn []samples.Sample) (*Model, error) {
+	if t.Base != nil {
+		return Transfer(ctx, engine, sp, t.Base, learn, t.Settings)
+	}
+	return Fit(ctx, engine, sp, learn, t.Settings)
+}
+
 // leastCurve is the number of rows that a learning curve begins at.
 const leastCurve = 50
 
@@ -78,7 +87,7 @@ const leastCurve = 50
 // is the assessed predictor itself.
 func learningCurve(ctx context.Context, engine onnx.Engine, sp *space.Space, learn []samples.Sample, a Assessment, t Trial) ([]CurvePoint, error) {
 	study := Study{Train: samples.Distinct(learn), Settings: t.Settings}
-	study.Settings.Kinds = []string{a.Kind}
+	study.Settings.Kinds = []string{strings.TrimSuffix(a.Kind, onBaseSuffix)}
 	for i, key := range a.Held.Arch {
 		study.Test = append(study.Test, samples.Sample{Arch: key, Accuracy: a.Held.Measured[i]})
 	}

@@ -25,8 +25,8 @@ type Settings struct {
 	Hidden []int   // widths of the layers; default 128, 128
 	Epochs int     // passes over the rows; default 120, and fewer above 6,000 rows: about the same number of steps, 12 at least
 	Batch  int     // rows a step; default 64, and more above 6,000 rows: a hundredth of them, 256 at most
-	Rate   float64 // learning rate at its peak; default 0.002
-	Decay  float64 // decoupled weight decay; default 1e-4
+	Rate   float64 // learning rate at its peak; default 0.002, 0.004 above 6,000 rows
+	Decay  float64 // decoupled weight decay; default 1e-4, 1 above 6,000 rows: few passes need much
 
 	Seed     uint64
 	Supernet string // hash of the weights that the rows were scored with; only recorded
@@ -45,17 +45,17 @@ func (s *Settings) defaults() error {
 		}
 	}
 	s.Members = max(2, cmp.Or(s.Members, 5))
-	s.Rate, s.Decay = cmp.Or(s.Rate, 0.002), cmp.Or(s.Decay, 1e-4)
 	return nil
 }
 
 // pace fills in how long a network trains on so many rows.
 func (s *Settings) pace(rows int) {
-	batch, epochs := 64, 120
+	batch, epochs, rate, decay := 64, 120, .002, 1e-4
 	if rows > 6000 {
 		batch = min(rows/100, 256)
-		epochs = max(12, 120*6000/rows)
+		epochs, rate, decay = max(12, 120*6000/rows), .004, 1
 	}
+	s.Rate, s.Decay = cmp.Or(s.Rate, rate), cmp.Or(s.Decay, decay)
 	s.Batch, s.Epochs = cmp.Or(s.Batch, batch), cmp.Or(s.Epochs, epochs)
 }
 
@@ -72,6 +72,9 @@ type Model struct {
 type Report struct {
 	Kind string `json:"kind"`
 	Rows int    `json:"rows"` // learned from
+	// Base is how many rows the predictor learned from that this one was fitted
+	// on; 0 = none was.
+	Base int `json:"base,omitempty"`
 	// Origin is the file that an imported model comes from, with its hash; such
 	// a model has no figures of its own.
 	Origin string `json:"origin,omitempty"`
@@ -135,10 +138,15 @@ const minRows = 16
 // same bytes. Repeats of an Arch count as one row with their mean. Rows must be of sp; an accuracy that is not finite is an error
 // that names the row.
 func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, set Settings) (*Model, error) {
+	return fitOn(ctx, engine, sp, samples.Distinct(rows), nil, set)
+}
+
+// fitOn is Fit of distinct rows whose accuracies lack an offset each; nil = none.
+func fitOn(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, offset []float64, set Settings) (*Model, error) {
 	if err := set.defaults(); err != nil {
 		return nil, err
 	}
-	if rows = samples.Distinct(rows); len(rows) < minRows {
+	if len(rows) < minRows {
 		return nil, fmt.Errorf("predictor: fit: %d rows (needs %d or more: raise sample.count)", len(rows), minRows)
 	}
 	x, y, err := table(sp, rows)
@@ -147,9 +155,10 @@ func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []sample
 	}
 	set.pace(len(rows))
 	d := standardise(x, y, sp.FeatureCount())
-	d.lift = newLift(sp)
+	d.lift, d.offset = newLift(sp), offset
+	d.blind(sp)
 	d.split(set)
-	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows)}
+	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows, offset)}
 	var best *fitted
 	for _, k := range kinds {
 		if !slices.Contains(set.Kinds, k.name) || k.maxRows > 0 && len(rows) > k.maxRows {
@@ -174,10 +183,12 @@ func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []sample
 	return assemble(sp, d, best, report, set)
 }
 
-func tauMACs(rows []samples.Sample) float64 {
+func tauMACs(rows []samples.Sample, offset []float64) float64 {
 	macs, truth := make([]float64, len(rows)), make([]float64, len(rows))
 	for i, r := range rows {
-		macs[i], truth[i] = float64(r.MACs), r.Accuracy
+		if macs[i], truth[i] = float64(r.MACs), r.Accuracy; offset != nil {
+			truth[i] += offset[i]
+		}
 	}
 	return Kendall(macs, truth)
 }
@@ -221,10 +232,6 @@ func assemble(sp *space.Space, d *data, f *fitted, report Report, set Settings) 
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %s: %w", report.Kind, err)
 	}
-	js, err := json.Marshal(report)
-	if err != nil {
-		return nil, fmt.Errorf("predictor: report: %w", err)
-	}
 	settings, err := json.Marshal(set)
 	if err != nil {
 		return nil, fmt.Errorf("predictor: settings: %w", err)
@@ -234,9 +241,19 @@ func assemble(sp *space.Space, d *data, f *fitted, report Report, set Settings) 
 	g.SetMeta("hanas.features_hash", featuresHash(sp))
 	g.SetMeta("hanas.supernet", set.Supernet)
 	g.SetMeta("hanas.rows", fmt.Sprint(report.Rows))
-	g.SetMeta("hanas.fit", string(js))
 	g.SetMeta("hanas.settings", string(settings))
-	return &Model{g, report}, nil
+	m := &Model{g, report}
+	return m, m.record()
+}
+
+// record writes the report into the graph.
+func (m *Model) record() error {
+	js, err := json.Marshal(m.Report)
+	if err != nil {
+		return fmt.Errorf("predictor: report: %w", err)
+	}
+	m.Graph.SetMeta("hanas.fit", string(js))
+	return nil
 }
 
 // featuresHash changes when the columns of a space's features do.

@@ -53,7 +53,7 @@ func (p *Predictor) judge(ctx context.Context, test []samples.Sample) (Judgement
 	if h.Predicted, h.Std, err = p.Predict(ctx, archs); err != nil {
 		return j, h, err
 	}
-	j.Metrics, j.TauMACs = Compare(h.Predicted, h.Measured), tauMACs(rows)
+	j.Metrics, j.TauMACs = Compare(h.Predicted, h.Measured), tauMACs(rows, nil)
 	j.Coverage68, j.Coverage95 = coverage(h.Predicted, h.Std, h.Measured, 1), coverage(h.Predicted, h.Std, h.Measured, 1.96)
 	j.SetNoise(samples.NoiseOf(test), h.Measured)
 	return j, h, nil

@@ -22,9 +22,9 @@ type fitAnswer struct {
 
 // fitFlags are the flags of predictor fit.
 type fitFlags struct {
-	file, name, out string
-	curve, anyway   bool
-	set             predictor.Settings
+	file, name, out, base string
+	curve, anyway         bool
+	set                   predictor.Settings
 }
 
 func (a *app) predictorFitCommand() *cobra.Command {
@@ -45,6 +45,7 @@ that does not rank better than MACs alone is not written (exit code 1).`,
 	cmd.Flags().StringSliceVar(&f.set.Kinds, "kinds", nil, fmt.Sprintf("models that compete, of %v (default all)", predictor.Kinds()))
 	cmd.Flags().IntVar(&f.set.Members, "members", 0, "parts of the cross-validation (default 5)")
 	cmd.Flags().Uint64Var(&f.set.Seed, "seed", 0, "seed")
+	cmd.Flags().StringVar(&f.base, "base", "", "predictor of the same space to build on, e.g. one fitted on samples at the highest bits")
 	cmd.Flags().BoolVar(&f.curve, "curve", false, "also fit on 50, 100, 200, … rows: the learning curve")
 	cmd.Flags().BoolVar(&f.anyway, "anyway", false, "write even a predictor that is no better than MACs alone")
 	spaceFlag(cmd, &f.name)
@@ -66,6 +67,12 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 	if info.SpaceHash != sp.Hash() {
 		return badInput(fmt.Errorf("%s: of space %q, not of %q (say --space)", f.file, info.Space, sp.Name))
 	}
+	var base *predictor.Model
+	if f.base != "" {
+		if base, err = predictor.ReadModel(f.base, sp); err != nil {
+			return badInput(err)
+		}
+	}
 	c := a.console()
 	defer c.Close()
 	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
@@ -73,7 +80,7 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 		return err
 	}
 	defer rt.Close()
-	model, got, err := predictor.Assess(ctx, rt.Engine(ort.Settings{}), sp, all, predictor.Trial{Settings: f.set, Curve: f.curve})
+	model, got, err := predictor.Assess(ctx, rt.Engine(ort.Settings{}), sp, all, predictor.Trial{Settings: f.set, Curve: f.curve, Base: base})
 	if err != nil {
 		return badInput(err)
 	}
