@@ -22,7 +22,7 @@ def tell(name, seconds, got):
     print(f"{name}: {seconds:.1f} s ({seconds / ours['seconds']:.2f} times hanas), RMSE {error:.4f} points (hanas {ours['rmse_pp']:.4f})", flush=True)
 
 
-def torch_mlp(rate, batch, epochs, cosine):
+def torch_mlp(rate, batch, epochs, cosine, decay):
     import torch
     from torch import nn
 
@@ -35,7 +35,7 @@ def torch_mlp(rate, batch, epochs, cosine):
     net = nn.Sequential(*layers[:-1])
     start = time.time()
     tx, tz = torch.from_numpy(x[held:]), torch.from_numpy(z[held:, None])
-    opt = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4)
+    opt = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=decay)
     steps = epochs * (len(tx) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(opt, rate, total_steps=steps, pct_start=0.05) if cosine else None
     for _ in range(epochs):
@@ -51,12 +51,12 @@ def torch_mlp(rate, batch, epochs, cosine):
     seconds = time.time() - start
     with torch.no_grad():
         got = net(torch.from_numpy(x[:held])).numpy()[:, 0]
-    tell(f"PyTorch, rate {rate}, batch {batch}, {epochs} epochs, {'one cycle' if cosine else 'constant rate'}", seconds, got)
+    tell(f"PyTorch, rate {rate}, batch {batch}, {epochs} epochs, decay {decay}, {'one cycle' if cosine else 'constant rate'}", seconds, got)
 
 
 if "torch" in which:
-    torch_mlp(2e-3, 256, 14, True)
-    torch_mlp(1e-3, 64, 30, False)
+    torch_mlp(4e-3, 256, 14, True, 1)
+    torch_mlp(1e-3, 256, 14, False, 1e-4)
 if "sklearn" in which:
     from sklearn.neural_network import MLPRegressor
 
