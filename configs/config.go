@@ -19,6 +19,7 @@ type Config struct {
 	Evaluate   Evaluate   `json:"evaluate"`
 	Predictor  Predictor  `json:"predictor"`
 	Lut        Lut        `json:"lut"`
+	Refine     Refine     `json:"refine"`
 	Search     Search     `json:"search"`
 	Export     Export     `json:"export"`
 	Validation Validation `json:"validate"`
@@ -73,7 +74,8 @@ type Supernet struct {
 
 // Sample says which sub-networks are scored.
 type Sample struct {
-	Count int `json:"count"` // distinct sub-networks, the largest and the smallest among them
+	Count    int     `json:"count"`    // distinct sub-networks, the largest and the smallest among them
+	Balanced float64 `json:"balanced"` // share of them, from 0 to 1, whose MACs lie evenly over the space's range
 }
 
 // Evaluate says how a sub-network is scored.
@@ -116,6 +118,12 @@ type Search struct {
 	MemoryMB    float64 `json:"memory_mb"`   // limit on weights and peak activations, in 10^6 bytes; 0 = none
 	Confidence  float64 `json:"confidence"`  // standard deviations of the predictor that an accuracy is lowered by
 	Bits        []int   `json:"bits"`        // weight and activation bits that the device runs; empty = all of the space
+}
+
+// Refine says how the predictor is mended where the search goes.
+type Refine struct {
+	Rounds int `json:"rounds"` // of searching, scoring and fitting again, before the search; 0 = none
+	Scored int `json:"scored"` // sub-networks of the front that are scored in a round
 }
 
 // Export says which points of the front become files.

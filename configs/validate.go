@@ -55,6 +55,11 @@ func (c *Config) Validate() []Fault {
 	}
 	c.Supernet.check(k)
 	k.least("sample.count", c.Sample.Count, 2)
+	k.within("sample.balanced", c.Sample.Balanced, 0, 1)
+	k.within("refine.rounds", float64(c.Refine.Rounds), 0, 100)
+	if c.Refine.Rounds > 0 {
+		k.least("refine.scored", c.Refine.Scored, 1)
+	}
 	k.least("evaluate.images", c.Evaluate.Images, 1)
 	k.least("evaluate.calibration", c.Evaluate.Calibration, 1)
 	k.least("evaluate.batch", c.Evaluate.Batch, 1)

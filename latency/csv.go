@@ -15,10 +15,11 @@ import (
 	"hanas/space"
 )
 
-// formatVersion is the version of lut.csv; FORMAT.md describes it.
-const formatVersion = 1
+// formatVersion is the version of lut.csv; FORMAT.md describes it. Version 1
+// has no column provenance.
+const formatVersion = 2
 
-var csvColumns = []string{"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj"}
+var csvColumns = []string{"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj", "provenance"}
 
 // fileHeader is the first line of lut.csv behind "# ".
 type fileHeader struct {
@@ -43,7 +44,7 @@ func (t *Table) Write(path string) error {
 	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, key := range t.RowKeys() {
 		r := t.rows[key]
-		w.Write([]string{key, num(r.MeanMs), num(r.StdMs), num(r.P95Ms), strconv.Itoa(r.Count), num(r.EnergyMJ)})
+		w.Write([]string{key, num(r.MeanMs), num(r.StdMs), num(r.P95Ms), strconv.Itoa(r.Count), num(r.EnergyMJ), string(t.provenanceOf(r))})
 	}
 	w.Flush()
 	if err := atomicfile.Write(path, buf.Bytes()); err != nil {
@@ -75,12 +76,16 @@ func parseTable(data []byte) (*Table, error) {
 	if err := t.parseHeader(append([]byte("{"), head...)); err != nil {
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
+	columns := csvColumns
+	if t.version == 1 {
+		columns = csvColumns[:len(csvColumns)-1]
+	}
 	r := csv.NewReader(bytes.NewReader(rest))
-	r.FieldsPerRecord = len(csvColumns)
+	r.FieldsPerRecord = len(columns)
 	r.ReuseRecord = true
 	names, err := r.Read()
-	if err != nil || !slices.Equal(names, csvColumns) {
-		return nil, fmt.Errorf("line 2: columns are %v, want %v", names, csvColumns)
+	if err != nil || !slices.Equal(names, columns) {
+		return nil, fmt.Errorf("line 2: columns are %v, want %v", names, columns)
 	}
 	for {
 		fields, err := r.Read()
@@ -110,7 +115,7 @@ func (t *Table) parseHeader(text []byte) error {
 	if dec.More() {
 		return errors.New("header: text behind it")
 	}
-	if h.Format != "hanas-lut" || h.Version != formatVersion {
+	if h.Format != "hanas-lut" || h.Version < 1 || h.Version > formatVersion {
 		return fmt.Errorf("header: format %q version %d, this program reads hanas-lut version %d", h.Format, h.Version, formatVersion)
 	}
 	if !slices.Contains([]Provenance{MeasuredHere, Imported, Modelled}, h.Provenance) {
@@ -119,7 +124,7 @@ func (t *Table) parseHeader(text []byte) error {
 	if _, err := formatOf(h.Keys); err != nil {
 		return err
 	}
-	t.Header = h.Header
+	t.Header, t.version = h.Header, h.Version
 	return nil
 }
 
@@ -137,12 +142,29 @@ func (t *Table) parseRow(fields []string) error {
 	if r.Count, err = strconv.Atoi(fields[4]); err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
+	if len(fields) > 6 {
+		switch p := Provenance(fields[6]); p {
+		case t.Provenance:
+		case Modelled:
+			r.Modelled = true
+		default:
+			return fmt.Errorf("provenance: %q in a table that is %q (want that or %q)", p, t.Provenance, Modelled)
+		}
+	}
 	if t.native() {
 		if _, err := space.ParseLayerKey(fields[0]); err != nil {
 			return err
 		}
 	}
 	return t.Set(fields[0], r)
+}
+
+// provenanceOf says where a row comes from.
+func (t *Table) provenanceOf(r Row) Provenance {
+	if r.Modelled {
+		return Modelled
+	}
+	return t.Provenance
 }
 
 // native says whether the keys are space.Layer.Key.

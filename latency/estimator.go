@@ -70,11 +70,21 @@ func ReadEstimator(path string, t *Table) (*Estimator, error) {
 // Estimate gives a network's time in ms and where the figure comes from. A
 // *MissingError names all rows that the table lacks.
 func (e *Estimator) Estimate(layers []space.Layer) (ms float64, provenance string, err error) {
-	sum, _, err := e.table.Sum(layers)
+	rows, err := e.table.lookup(layers)
 	if err != nil {
 		return 0, "", err
 	}
+	sum, filled := 0.0, 0
+	for _, r := range rows {
+		sum += r.MeanMs
+		if r.Modelled {
+			filled++
+		}
+	}
 	provenance = fmt.Sprintf("modelled: sum of %s rows of %s", e.table.Provenance, e.table.Device)
+	if filled > 0 {
+		provenance += fmt.Sprintf(", %d of %d rows modelled", filled, len(rows))
+	}
 	if e.Networks > 0 {
 		provenance += fmt.Sprintf(", fitted on %d networks (%.1f %% mean error in cross-validation)", e.Networks, 100*e.MAPE)
 	}

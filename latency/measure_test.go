@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -57,13 +56,11 @@ func network(sp *space.Space, a space.Arch, rng *rand.Rand) *export.Network {
 	return n
 }
 
-// wholeNetworks measures n random networks end to end: every network once a
-// round, the fastest of the rounds.
-func wholeNetworks(t testing.TB, eng onnx.Engine, sp *space.Space, n int) []Measured {
+// wholeNetworks measures n random networks end to end.
+func wholeNetworks(t testing.TB, eng onnx.Engine, sp *space.Space, n int, usual float64) []Measured {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(9, 9))
 	var out []Measured
-	var all [][]float64
 	var models []*onnx.Model
 	for i := range n {
 		a := sp.Random(rng)
@@ -77,20 +74,12 @@ func wholeNetworks(t testing.TB, eng onnx.Engine, sp *space.Space, n int) []Meas
 		models = append(models, m)
 		out = append(out, Measured{Layers: sp.Layers(a)})
 	}
-	all = make([][]float64, n)
-	p := profiler{engine: eng, set: Settings{MinTime: 15 * time.Millisecond}.withDefaults()}
-	for range 5 {
-		for _, i := range rng.Perm(n) {
-			p.build = func(space.Layer) (*onnx.Model, error) { return models[i], nil }
-			r, err := p.time(context.Background(), space.Layer{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[i] = append(all[i], r.MeanMs)
-		}
+	times, err := Networks(context.Background(), eng, models, Settings{Rounds: 6, MinTime: 20 * time.Millisecond, Usual: usual}, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for i := range out {
-		out[i].Ms = slices.Min(all[i])
+		out[i].Ms = times.Rows[i].MeanMs
 	}
 	return out
 }
@@ -117,7 +106,7 @@ func TestMeasureThisMachine(t *testing.T) {
 	if err := tab.Write(filepath.Join(t.TempDir(), "lut.csv")); err != nil {
 		t.Fatal(err)
 	}
-	nets := wholeNetworks(t, eng, sp, 170)
+	nets := wholeNetworks(t, eng, sp, 170, tab.PaceMs)
 	for _, share := range []int{20, 40, 80, 120} {
 		c, err := tab.Fit(nets[:share])
 		if err != nil {

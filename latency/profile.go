@@ -3,7 +3,6 @@ package latency
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,9 +19,8 @@ type Settings struct {
 	Warmup   int           // runs before each timing; 3
 	MinRuns  int           // per round; 8
 	MinTime  time.Duration // of timed runs per layer and round; 1.5 ms
-	Anchors  int           // layers that are timed again and again, to see drift; 3
-	Every    int           // layers between two looks at the anchors; 50
 	Seed     uint64        // of the order and of the inputs
+	Usual    float64       // the pace that times are scaled to, a table's PaceMs; 0 = the median of those met
 	WorkFile string        // where finished measurements are kept until the end, to go on after an interruption; "" = nowhere
 }
 
@@ -35,8 +33,6 @@ func (s Settings) withDefaults() Settings {
 	def(&s.Rounds, 3)
 	def(&s.Warmup, 3)
 	def(&s.MinRuns, 8)
-	def(&s.Anchors, 3)
-	def(&s.Every, 50)
 	if s.MinTime == 0 {
 		s.MinTime = 1500 * time.Microsecond
 	}
@@ -50,53 +46,93 @@ type Builder func(space.Layer) (*onnx.Model, error)
 
 // Profile times every layer on engine and gives the table. Layers of one key
 // are timed once; different keys never share a measurement. Each of several
-// rounds visits all layers in another order with a fresh session, so that a
-// slow spell of the machine falls on different layers; a row is that of its
-// fastest round, because whatever else the machine does only adds. progress (may be nil) hears of every measurement.
+// rounds visits all layers in another order with a fresh session, between two
+// looks at the machine's pace: a row is that of a round that met the usual
+// pace, or nearly, scaled to it. progress (may be nil) hears of every
+// measurement.
 func Profile(ctx context.Context, engine onnx.Engine, layers []space.Layer, build Builder, set Settings, progress func(done, total int)) (*Table, error) {
-	p := profiler{engine: engine, build: build, set: set.withDefaults(), layers: distinctKeys(layers), anchors: map[string]map[int]float64{}}
-	if progress == nil {
-		progress = func(int, int) {}
+	var subjects []subject
+	for _, l := range distinctKeys(layers) {
+		subjects = append(subjects, subject{"layer " + l.Key(), l.Key(), func() (*onnx.Model, error) { return build(l) }})
 	}
-	if len(p.layers) == 0 {
-		return nil, fmt.Errorf("latency: profile: no layers")
-	}
-	var err error
-	if p.work, err = openWorkFile(&p); err != nil {
+	p := profiler{engine: engine, set: set.withDefaults(), subjects: subjects}
+	t, err := p.run(ctx, progress)
+	if err != nil {
 		return nil, fmt.Errorf("latency: profile: %w", err)
 	}
-	defer p.work.Close()
-	total := p.set.Rounds * len(p.layers)
-	for round := range p.set.Rounds {
-		rng := rand.New(rand.NewPCG(p.set.Seed, uint64(round)))
-		for at, i := range rng.Perm(len(p.layers)) {
-			if at%p.set.Every == 0 {
-				err = p.timeAnchors(ctx, round)
-			}
-			if err == nil {
-				err = p.visit(ctx, round, p.layers[i])
-			}
-			if err != nil {
-				return nil, fmt.Errorf("latency: profile: %w", err)
-			}
-			progress(round*len(p.layers)+at+1, total)
+	table := &Table{Header: p.set.Header}
+	table.PaceMs, table.Drift = t.PaceMs, t.Drift
+	for i, s := range subjects {
+		if err := table.Set(s.key, t.Rows[i]); err != nil {
+			return nil, fmt.Errorf("latency: profile: %w", err)
 		}
 	}
-	t, err := p.table()
-	if err == nil {
-		err = p.work.remove()
+	return table, nil
+}
+
+// Timings are the times of a list of networks.
+type Timings struct {
+	Rows   []Row   // of each, at the pace that the settings name, or else PaceMs
+	PaceMs float64 // the median of the paces met, in ms of the probes
+	Drift  float64 // Header.Drift
+}
+
+// Networks times whole models as Profile times layers.
+func Networks(ctx context.Context, engine onnx.Engine, models []*onnx.Model, set Settings, progress func(done, total int)) (Timings, error) {
+	var subjects []subject
+	for i, m := range models {
+		name := fmt.Sprintf("network %d", i)
+		subjects = append(subjects, subject{name, name, func() (*onnx.Model, error) { return m, nil }})
 	}
-	return t, err
+	p := profiler{engine: engine, set: set.withDefaults(), subjects: subjects}
+	t, err := p.run(ctx, progress)
+	if err != nil {
+		return t, fmt.Errorf("latency: networks: %w", err)
+	}
+	return t, nil
+}
+
+// subject is something to time.
+type subject struct {
+	name, key string
+	build     func() (*onnx.Model, error)
 }
 
 // profiler is the state of a profile.
 type profiler struct {
-	engine  onnx.Engine
-	build   Builder
-	set     Settings
-	layers  []space.Layer
-	anchors map[string]map[int]float64 // fastest mean of an anchor in each round
-	work    *workFile
+	engine   onnx.Engine
+	set      Settings
+	subjects []subject
+	work     *workFile
+	pace     *pace
+}
+
+// run times all subjects in all rounds.
+func (p *profiler) run(ctx context.Context, progress func(done, total int)) (t Timings, err error) {
+	if len(p.subjects) == 0 {
+		return t, fmt.Errorf("nothing to time")
+	}
+	if p.work, err = openWorkFile(p); err != nil {
+		return t, err
+	}
+	defer p.work.Close()
+	if p.pace, err = newPace(p.engine); err != nil {
+		return t, err
+	}
+	defer p.pace.Close()
+	total := p.set.Rounds * len(p.subjects)
+	for round := range p.set.Rounds {
+		rng := rand.New(rand.NewPCG(p.set.Seed, uint64(round)))
+		for at, i := range rng.Perm(len(p.subjects)) {
+			if err := p.visit(ctx, round, p.subjects[i]); err != nil {
+				return t, fmt.Errorf("%s: %w", p.subjects[i].name, err)
+			}
+			if progress != nil {
+				progress(round*len(p.subjects)+at+1, total)
+			}
+		}
+	}
+	return p.join(), p.work.remove()
 }
 
 func distinctKeys(layers []space.Layer) []space.Layer {
@@ -108,75 +144,48 @@ func distinctKeys(layers []space.Layer) []space.Layer {
 			out = append(out, l)
 		}
 	}
-	slices.SortFunc(out, func(a, b space.Layer) int { return int(a.MACs() - b.MACs()) }) // anchors from small to large
 	return out
 }
 
-// visit times a layer in a round, unless the working file has it.
-func (p *profiler) visit(ctx context.Context, round int, l space.Layer) error {
-	if p.work.has(round, l.Key()) {
+// visit times a subject in a round, unless the working file has it.
+func (p *profiler) visit(ctx context.Context, round int, s subject) error {
+	if p.work.has(round, s.key) {
 		return nil
 	}
-	m, err := p.time(ctx, l)
+	t, err := load(p.engine, s.build, p.set.Seed)
 	if err != nil {
 		return err
 	}
-	return p.work.add(round, l.Key(), m)
+	defer t.Close()
+	timings, err := p.pace.follow(ctx, &t, p.set)
+	if err != nil {
+		return err
+	}
+	return p.work.add(round, s.key, timings)
 }
 
-// timeAnchors times evenly spread layers again.
-func (p *profiler) timeAnchors(ctx context.Context, round int) error {
-	n := min(p.set.Anchors, len(p.layers))
-	for i := range n {
-		l := p.layers[(2*i+1)*len(p.layers)/(2*n)]
-		m, err := p.time(ctx, l)
-		if err != nil {
-			return err
-		}
-		best := p.anchors[l.Key()]
-		if best == nil {
-			best = map[int]float64{}
-			p.anchors[l.Key()] = best
-		}
-		if v, ok := best[round]; !ok || m.MeanMs < v {
-			best[round] = m.MeanMs
+// join puts the rounds of every subject together.
+func (p *profiler) join() Timings {
+	all := make([][]timing, len(p.subjects))
+	var halves [2][][]timing
+	halves[0], halves[1] = make([][]timing, len(all)), make([][]timing, len(all))
+	for i, s := range p.subjects {
+		for round := range p.set.Rounds {
+			one := p.work.done[s.key][round]
+			all[i] = append(all[i], one...)
+			halves[round%2][i] = append(halves[round%2][i], one...)
 		}
 	}
-	return nil
-}
-
-// time loads a layer's model and runs it until both minima are reached.
-func (p *profiler) time(ctx context.Context, l space.Layer) (Row, error) {
-	fail := func(err error) (Row, error) { return Row{}, fmt.Errorf("layer %s: %w", l.Key(), err) }
-	m, err := p.build(l)
-	if err != nil {
-		return fail(err)
+	t := Timings{PaceMs: usualPace(all)}
+	to := p.set.Usual
+	if to == 0 {
+		to = t.PaceMs
 	}
-	run, err := p.engine(m)
-	if err != nil {
-		return fail(err)
+	t.Drift = drift(halves, to)
+	for _, timings := range all {
+		t.Rows = append(t.Rows, join(timings, to))
 	}
-	defer run.Close()
-	in, out, err := randomInputs(run, p.set.Seed)
-	if err != nil {
-		return fail(err)
-	}
-	for range p.set.Warmup {
-		if err := run.Run(ctx, in, out); err != nil {
-			return fail(err)
-		}
-	}
-	var ms []float64
-	start := time.Now()
-	for last := start; len(ms) < p.set.MinRuns || last.Sub(start) < p.set.MinTime; {
-		if err := run.Run(ctx, in, out); err != nil {
-			return fail(err)
-		}
-		now := time.Now()
-		ms = append(ms, float64(now.Sub(last))/float64(time.Millisecond))
-		last = now
-	}
-	return summary(ms), ctx.Err()
+	return t
 }
 
 // randomInputs fills the model's inputs and leaves room for its outputs, which
@@ -225,34 +234,4 @@ func summary(ms []float64) Row {
 	}
 	r.StdMs = math.Sqrt(r.StdMs)
 	return r
-}
-
-// table joins the rounds of every layer.
-func (p *profiler) table() (*Table, error) {
-	t := &Table{Header: p.set.Header}
-	for _, l := range p.layers {
-		if err := t.Set(l.Key(), joinRounds(p.work.done[l.Key()])); err != nil {
-			return nil, fmt.Errorf("latency: profile: %w", err)
-		}
-	}
-	for _, rounds := range p.anchors {
-		ms := slices.Sorted(maps.Values(rounds))
-		t.Drift = max(t.Drift, ms[len(ms)-1]/ms[0]-1)
-	}
-	t.Drift = math.Round(t.Drift*1e4) / 1e4
-	return t, nil
-}
-
-// joinRounds is the row of the fastest round, with the runs of all counted.
-func joinRounds(rounds map[int]Row) Row {
-	var best Row
-	count := 0
-	for _, r := range slices.Sorted(maps.Keys(rounds)) {
-		if m := rounds[r]; best.Count == 0 || m.MeanMs < best.MeanMs {
-			best = m
-		}
-		count += rounds[r].Count
-	}
-	best.Count = count
-	return best
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func (idle) Run(ctx context.Context, in, out []*onnx.Tensor) error {
 	return ctx.Err()
 }
 
-var brief = Settings{Header: Header{Device: "bench", Threads: 1}, MinTime: time.Nanosecond, MinRuns: 2, Warmup: 1, Every: 100}
+var brief = Settings{Header: Header{Device: "bench", Threads: 1}, MinTime: time.Nanosecond, MinRuns: 2, Warmup: 1}
 
 func TestProfileTimesEveryKeyInEveryRound(t *testing.T) {
 	sp := preset(t, "quick")
@@ -69,18 +70,13 @@ func TestProfileTimesEveryKeyInEveryRound(t *testing.T) {
 	if tab.Len() != len(layers) || calls != 3*len(layers) || b.open != 0 {
 		t.Errorf("%d rows, %d calls, %d sessions open", tab.Len(), calls, b.open)
 	}
-	anchors := 0
 	for _, l := range layers {
-		n := b.loads[l.Key()]
-		if n > 3 {
-			anchors++
-		}
-		if r, _ := tab.Row(l.Key()); n < 3 || r.Count < 3 || !(r.MeanMs > 0) {
-			t.Fatalf("%s: %d loads, row %+v", l.Key(), n, r)
+		if r, _ := tab.Row(l.Key()); b.loads[l.Key()] != 3 || r.Count < 3 || !(r.MeanMs > 0) {
+			t.Fatalf("%s: %d loads, row %+v", l.Key(), b.loads[l.Key()], r)
 		}
 	}
-	if anchors != 3 || tab.Provenance != MeasuredHere || tab.Device != "bench" {
-		t.Errorf("%d anchors, header %+v", anchors, tab.Header)
+	if b.loads["layer"] != len(probeLayers) || tab.Provenance != MeasuredHere || tab.Device != "bench" || !(tab.PaceMs > 0) {
+		t.Errorf("%d probes, header %+v", b.loads["layer"], tab.Header)
 	}
 }
 
@@ -117,7 +113,7 @@ func TestProfileGoesOn(t *testing.T) {
 	for _, n := range again.loads {
 		total += n
 	}
-	if anchors := 3 * 3; total != 3*40-kept+anchors {
+	if total != 3*40-kept+len(probeLayers) {
 		t.Errorf("%d loads after %d measurements were kept", total, kept)
 	}
 	if _, err := os.Stat(set.WorkFile); err == nil {
@@ -129,7 +125,7 @@ func TestProfileNamesTheLayerThatFails(t *testing.T) {
 	sp := preset(t, "quick")
 	layers := sp.DistinctLayers()[:3]
 	bad := func(l space.Layer) (*onnx.Model, error) { return nil, fmt.Errorf("no kernel") }
-	_, err := Profile(t.Context(), (&bench{}).engine, layers, bad, brief, nil)
+	_, err := Profile(t.Context(), (&bench{loads: map[string]int{}}).engine, layers, bad, brief, nil)
 	if err == nil || !strings.Contains(err.Error(), "no kernel") || !strings.Contains(err.Error(), "/in:") {
 		t.Errorf("%v", err)
 	}
@@ -142,10 +138,6 @@ func TestSummaryDropsInterruptions(t *testing.T) {
 	r := summary([]float64{1, 1.2, .8, 1, 50, 2})
 	if r.Count != 4 || r.MeanMs != 1 || r.P95Ms > 1.2 || r.StdMs > .15 || r.StdMs < .14 {
 		t.Errorf("%+v", r)
-	}
-	j := joinRounds(map[int]Row{0: {MeanMs: 1, Count: 4}, 1: {MeanMs: 9, Count: 4}, 2: {MeanMs: 1.1, Count: 4}})
-	if j.MeanMs != 1 || j.Count != 12 {
-		t.Errorf("%+v", j)
 	}
 }
 
@@ -167,5 +159,47 @@ func TestProfileWithORT(t *testing.T) {
 		if r, _ := tab.Row(key); !(r.MeanMs > 0) || r.Count < 3*8/2 || r.StdMs < 0 || r.P95Ms < r.MeanMs/4 {
 			t.Errorf("%s: %+v", key, r)
 		}
+	}
+}
+
+// TestRoundsAreJoinedAtTheUsualPace plays a machine that runs a third faster in
+// some rounds; half the rows were interrupted in one.
+func TestRoundsAreJoinedAtTheUsualPace(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	all := make([][]timing, 200)
+	halves := [2][][]timing{make([][]timing, len(all)), make([][]timing, len(all))}
+	truth := make([]float64, len(all))
+	for i := range all {
+		truth[i] = .01 + rng.Float64()
+		for k := range 6 {
+			speed := 1 + .01*rng.NormFloat64()
+			if rng.IntN(4) == 0 {
+				speed = .75
+			}
+			met := timing{Row{MeanMs: truth[i] * speed * (1 + .005*rng.NormFloat64()), Count: 5}, .02 * speed}
+			all[i] = append(all[i], met)
+			halves[k%2][i] = append(halves[k%2][i], met)
+		}
+	}
+	usual := usualPace(all)
+	if math.Abs(usual/.02-1) > .01 {
+		t.Errorf("usual pace %v, want .02", usual)
+	}
+	for i, rounds := range all {
+		if i%2 == 0 {
+			rounds[i%6].MeanMs *= 3
+		}
+		if r := join(rounds, usual); math.Abs(r.MeanMs/truth[i]-1) > .03 || r.Count != 30 {
+			t.Errorf("row %d: %+v, want %v", i, r, truth[i])
+		}
+	}
+	if d := drift(halves, usual); !(d > 0) || d > .02 {
+		t.Errorf("drift %v", d)
+	}
+	if slow := join(all[0], 2*usual).MeanMs / join(all[0], usual).MeanMs; slow < 1.9 || slow > 2.1 {
+		t.Errorf("%v times as long at half the pace", slow)
+	}
+	if d := drift([2][][]timing{{{{Row{MeanMs: 1}, 1}}}, {nil}}, 1); d != 0 {
+		t.Errorf("one round drifts by %v", d)
 	}
 }

@@ -26,6 +26,7 @@ type Row struct {
 	P95Ms    float64 // 95th percentile of the repetitions; 0 = unknown
 	Count    int     // repetitions; 0 = unknown
 	EnergyMJ float64 // 0 = unknown
+	Modelled bool    // by Fill, in a table that is otherwise as its header says
 }
 
 // Header says what a table's figures hold for.
@@ -40,14 +41,18 @@ type Header struct {
 	// Keys names the spelling of the row keys: "" or "layer" for
 	// space.Layer.Key, else one of Formats.
 	Keys  string  `json:"keys,omitempty"`
-	Drift float64 `json:"drift,omitempty"` // how much slower than its fastest round an anchor was in its slowest, as a fraction
-	Host  string  `json:"host,omitempty"`  // CPU model and the like
+	Drift float64 `json:"drift,omitempty"` // median disagreement of a row between one half of the rounds and the other, as a fraction
+	// PaceMs says how fast the machine was: the geometric mean of the probes'
+	// times that every row is scaled to. 0 = unknown.
+	PaceMs float64 `json:"pace_ms,omitempty"`
+	Host   string  `json:"host,omitempty"` // CPU model and the like
 }
 
 // Table is a latency lookup table. The zero Table is empty and usable.
 type Table struct {
 	Header
-	rows map[string]Row
+	rows    map[string]Row
+	version int // of the file it was read from
 }
 
 // Len is the number of rows.

@@ -16,20 +16,30 @@ import (
 // profile; a cut last line is dropped.
 type workFile struct {
 	file *os.File // nil = memory only
-	done map[string]map[int]Row
+	done map[string]map[int][]timing
 }
 
 // workLine is one measurement.
 type workLine struct {
-	Round int    `json:"round"`
-	Key   string `json:"key"`
-	Row   Row    `json:"row"`
+	Round   int      `json:"round"`
+	Key     string   `json:"key"`
+	Timings []timing `json:"timings"`
+}
+
+// whole says whether a line is a measurement.
+func (l workLine) whole() bool {
+	for _, t := range l.Timings {
+		if !(t.MeanMs > 0) || !(t.PaceMs > 0) {
+			return false
+		}
+	}
+	return len(l.Timings) > 0
 }
 
 // openWorkFile begins the file of p's settings or continues it. The file of
 // another profile (other layers, device or settings) is refused.
 func openWorkFile(p *profiler) (*workFile, error) {
-	w := &workFile{done: map[string]map[int]Row{}}
+	w := &workFile{done: map[string]map[int][]timing{}}
 	path := p.set.WorkFile
 	if path == "" {
 		return w, nil
@@ -40,8 +50,8 @@ func openWorkFile(p *profiler) (*workFile, error) {
 	if err := json.NewEncoder(hash).Encode(set); err != nil {
 		return nil, err
 	}
-	for _, l := range p.layers {
-		hash.Write(append([]byte(l.Key()), '\n'))
+	for _, s := range p.subjects {
+		hash.Write(append([]byte(s.key), '\n'))
 	}
 	first := fmt.Sprintf("{\"profile\":%q}\n", hex.EncodeToString(hash.Sum(nil)))
 	data, err := os.ReadFile(path)
@@ -79,7 +89,7 @@ func (w *workFile) load(data []byte, first string) int {
 	for {
 		line, after, ok := bytes.Cut(rest, []byte("\n"))
 		var l workLine
-		if !ok || json.Unmarshal(line, &l) != nil || !(l.Row.MeanMs > 0) {
+		if !ok || json.Unmarshal(line, &l) != nil || !l.whole() {
 			return good
 		}
 		w.keep(l)
@@ -89,9 +99,9 @@ func (w *workFile) load(data []byte, first string) int {
 
 func (w *workFile) keep(l workLine) {
 	if w.done[l.Key] == nil {
-		w.done[l.Key] = map[int]Row{}
+		w.done[l.Key] = map[int][]timing{}
 	}
-	w.done[l.Key][l.Round] = l.Row
+	w.done[l.Key][l.Round] = l.Timings
 }
 
 func (w *workFile) has(round int, key string) bool {
@@ -99,8 +109,8 @@ func (w *workFile) has(round int, key string) bool {
 	return ok
 }
 
-func (w *workFile) add(round int, key string, r Row) error {
-	l := workLine{round, key, r}
+func (w *workFile) add(round int, key string, t []timing) error {
+	l := workLine{round, key, t}
 	w.keep(l)
 	if w.file == nil {
 		return nil

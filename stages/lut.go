@@ -29,9 +29,9 @@ type netRecord struct {
 	Measured  float64 `json:"measured_ms"`
 }
 
-// maxDrift is how much slower an anchor may be in its slowest round than in its
-// fastest before a user hears of it.
-const maxDrift = 0.1
+// maxDrift is by how much half the rounds may disagree with the others over a
+// row, in the middle, before a user hears of it.
+const maxDrift = 0.05
 
 // runLut times every distinct layer of the space, then whole networks to fit
 // the correction and others to judge it.
@@ -50,7 +50,7 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 	}
 	layers := e.Space.DistinctLayers()
 	p.Log("timing %d distinct layers on %s, %d thread(s)", len(layers), device, threads)
-	const rounds = 6 // spread over the whole profile: a row is that of its fastest
+	const rounds = 6 // spread over the whole profile, so that each row meets the usual pace
 	table, err := latency.Profile(ctx, engine, layers, func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, e.Config.Seed) },
 		latency.Settings{
 			Header: latency.Header{Device: device, Runtime: "ONNX Runtime", Version: rt.Version(), Threads: threads, Governor: machine.Governor, Host: machine.CPU},
@@ -61,9 +61,9 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	if table.Drift > maxDrift {
-		p.Log("warning: a layer took %.0f %% longer in one round than in another: the machine's speed changed (close other programs and run with --force lut)", 100*table.Drift)
+		p.Log("warning: repeated timings differ by %.0f %%: the machine is busy (close other programs and run with --force lut)", 100*table.Drift)
 	}
-	fit, test, names, err := e.measureNets(ctx, engine, p)
+	fit, test, names, err := e.measureNets(ctx, engine, p, table.PaceMs)
 	if err != nil {
 		return err
 	}
@@ -98,10 +98,10 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 
 // measureNets times whole random networks: the first fit_nets to fit on, the
 // rest to judge by.
-func (e *Env) measureNets(ctx context.Context, engine onnx.Engine, p *pipeline.Pass) (fit, test []latency.Measured, names []string, err error) {
+func (e *Env) measureNets(ctx context.Context, engine onnx.Engine, p *pipeline.Pass, usual float64) (fit, test []latency.Measured, names []string, err error) {
 	c := e.Config.Lut
 	archs := RandomNetworks(e.Space, c.FitNets+c.TestNets, rand.New(rand.NewPCG(e.Config.Seed, 0x1a7)))
-	nets, err := MeasureNetworks(ctx, engine, e.Space, archs, max(10, c.NetRuns), func(done, total int) { p.Progress(int64(done), int64(total), "networks") })
+	nets, _, err := MeasureNetworks(ctx, engine, e.Space, archs, NetworkSettings(max(10, c.NetRuns), usual), func(done, total int) { p.Progress(int64(done), int64(total), "networks") })
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"hanas/eval"
 	"hanas/export"
 	"hanas/latency"
 	"hanas/onnx"
@@ -27,37 +26,37 @@ func RandomNetworks(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
 }
 
 // MeasureNetworks times whole untrained networks, as they are exported, on an
-// engine: what a latency table is fitted to and judged by. runs is the least
-// number of runs in each of several passes.
-func MeasureNetworks(ctx context.Context, engine onnx.Engine, sp *space.Space, archs []space.Arch, runs int, progress func(done, total int)) ([]latency.Measured, error) {
+// engine: what a latency table is fitted to and judged by.
+func MeasureNetworks(ctx context.Context, engine onnx.Engine, sp *space.Space, archs []space.Arch, set latency.Settings, progress func(done, total int)) ([]latency.Measured, latency.Timings, error) {
 	net, err := supernet.New(sp, 1)
 	if err != nil {
-		return nil, err
+		return nil, latency.Timings{}, err
 	}
 	info := supernet.Preprocessing{Mean: []float32{.5, .5, .5}, Std: []float32{.25, .25, .25}}
-	nets := make([]eval.Timed, len(archs))
+	models := make([]*onnx.Model, len(archs))
 	for i, a := range archs {
 		network, err := net.Untrained(a, info)
 		if err != nil {
-			return nil, err
+			return nil, latency.Timings{}, err
 		}
-		m, err := export.Build(network, export.Settings{})
-		if err != nil {
-			return nil, err
+		if models[i], err = export.Build(network, export.Settings{}); err != nil {
+			return nil, latency.Timings{}, err
 		}
-		size := sp.Layers(a)[0].InSize
-		nets[i] = eval.Timed{Model: m, Shape: []int{1, sp.Channels, size, size}}
 	}
-	times, err := eval.Latencies(ctx, engine, nets, runs, progress)
+	times, err := latency.Networks(ctx, engine, models, set, progress)
 	if err != nil {
-		return nil, err
+		return nil, times, err
 	}
 	out := make([]latency.Measured, len(archs))
 	for i, a := range archs {
-		out[i] = latency.Measured{Layers: sp.Layers(a), Ms: ms(times[i].Median)}
+		out[i] = latency.Measured{Layers: sp.Layers(a), Ms: times.Rows[i].MeanMs}
 	}
-	return out, nil
+	return out, times, nil
 }
 
-// ms is d in milliseconds.
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// NetworkSettings say how whole networks are timed, so that the stage and the
+// command line do it alike: runs is the least number of runs in a round, usual
+// the pace of the table that the times are held against.
+func NetworkSettings(runs int, usual float64) latency.Settings {
+	return latency.Settings{Rounds: 6, Warmup: 5, MinRuns: runs, MinTime: 20 * time.Millisecond, Usual: usual}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -16,7 +17,9 @@ import (
 const drawTries = 10_000
 
 // runSample draws distinct Archs: the largest and smallest at every uniform
-// choice of bits, then random topologies with random bits until there are enough.
+// choice of bits, then topologies with random bits until there are enough. A
+// share of the topologies is even over the logarithm of the MACs, because
+// random choices pile up in the middle, and a front ends at the ends.
 func (e *Env) runSample(ctx context.Context, p *pipeline.Pass) error {
 	sp, rng := e.Space, rand.New(rand.NewPCG(e.Config.Seed, 0x5a3))
 	seen := map[space.Arch]bool{}
@@ -32,6 +35,13 @@ func (e *Env) runSample(ctx context.Context, p *pipeline.Pass) error {
 	for _, b := range sp.WBits {
 		for _, end := range []space.Arch{sp.Largest(), sp.Smallest()} {
 			add(sp.WithBits(end, b, max(b, sp.ABits[0])))
+		}
+	}
+	macs := space.Balance{Of: func(a space.Arch) float64 { return math.Log(float64(space.Cost(sp.Layers(a)).MACs)) }}
+	for _, a := range sp.Balanced(int(e.Config.Sample.Balanced*float64(e.Config.Sample.Count)), macs, rng) {
+		add(sp.RandomBits(a, rng))
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
 	for tries := 0; len(lines) < e.Config.Sample.Count && tries < drawTries; tries++ {

@@ -109,11 +109,19 @@ func (j *judgeArch) baselines(ctx context.Context) ([]baseline, error) {
 // runSearch runs NSGA-II and, with the same number of evaluations, random
 // search.
 func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
-	j, err := e.newJudge(ctx, p)
+	engine, err := e.scoring(ctx)
 	if err != nil {
 		return err
 	}
-	defer j.predictor.Close()
+	pr, err := predictor.Load(p.Input(e.searched()), engine, e.Space)
+	if err != nil {
+		return err
+	}
+	defer pr.Close()
+	j, err := e.newJudge(p, pr)
+	if err != nil {
+		return err
+	}
 	problem, err := e.problem(j)
 	if err != nil {
 		return err
@@ -126,7 +134,7 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	progress := func(s search.Step, _ search.Front[space.Arch]) {
 		p.Progress(int64(s.Evaluations), int64(c.Evaluations), "evaluations")
 	}
-	found, err := nsga2.Run(ctx, problem, nsga2.Settings{Population: c.Population, Evaluations: c.Evaluations, CrossoverProb: c.Crossover, MutationProb: c.Mutation, Seed: e.Config.Seed, Reference: reference}, progress)
+	found, err := nsga2.Run(ctx, problem, e.nsga2(reference), progress)
 	if err != nil {
 		return err
 	}
@@ -159,11 +167,22 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	return writeJSON(p.Output(frontFile), front)
 }
 
-func (e *Env) newJudge(ctx context.Context, p *pipeline.Pass) (*judgeArch, error) {
-	engine, err := e.scoring(ctx)
-	if err != nil {
-		return nil, err
+// nsga2 is how the configuration searches; reference is the corner of the
+// hypervolumes, none = they are not followed.
+func (e *Env) nsga2(reference []float64) nsga2.Settings {
+	c := e.Config.Search
+	return nsga2.Settings{Population: c.Population, Evaluations: c.Evaluations, CrossoverProb: c.Crossover, MutationProb: c.Mutation, Seed: e.Config.Seed, Reference: reference}
+}
+
+// searched is the predictor that a search uses.
+func (e *Env) searched() string {
+	if e.Config.Refine.Rounds > 0 {
+		return refinedFile
 	}
+	return predictorFile
+}
+
+func (e *Env) newJudge(p *pipeline.Pass, pr *predictor.Predictor) (*judgeArch, error) {
 	table, err := latency.ReadTable(p.Input(lutFile))
 	if err != nil {
 		return nil, err
@@ -180,10 +199,6 @@ func (e *Env) newJudge(ctx context.Context, p *pipeline.Pass) (*judgeArch, error
 	if err != nil {
 		return nil, err
 	}
-	pr, err := predictor.Load(p.Input(predictorFile), engine, e.Space)
-	if err != nil {
-		return nil, err
-	}
 	return &judgeArch{e, pr, ms, map[string]string{"accuracy": "predicted", "latency_ms": from, "memory_bytes": "modelled: weights at their bits and peak activations"}}, nil
 }
 
@@ -195,10 +210,18 @@ func (e *Env) problem(j *judgeArch) (*search.Problem[space.Arch], error) {
 	if err != nil {
 		return nil, err
 	}
+	seeds := []space.Arch{legal(sp.Smallest()), legal(sp.Largest())}
+	for _, b := range sp.WBits { // few mutations lead to one width throughout, and it is what people ship
+		for _, end := range seeds[:2] {
+			if a := legal(sp.WithBits(end, b, max(b, sp.ABits[0]))); !slices.Contains(seeds, a) {
+				seeds = append(seeds, a)
+			}
+		}
+	}
 	genes := float64(sp.GeneCount())
 	return &search.Problem[space.Arch]{
 		Objectives: objectives,
-		Seeds:      []space.Arch{legal(sp.Smallest()), legal(sp.Largest())},
+		Seeds:      seeds,
 		Random:     func(rng *rand.Rand) space.Arch { return legal(sp.Random(rng)) },
 		Mutate: func(rng *rand.Rand, a space.Arch, prob float64) space.Arch {
 			if prob == 0 {

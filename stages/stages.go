@@ -8,6 +8,8 @@
 package stages
 
 import (
+	"slices"
+
 	"hanas/configs"
 	"hanas/pipeline"
 )
@@ -24,6 +26,9 @@ const (
 	lutFile        = "lut.csv"
 	estimatorFile  = "estimator.json"
 	latencyJSON    = "latency.json"
+	refinedFile    = "refined.onnx"
+	refinedSamples = "refined.arrow"
+	refineJSON     = "refine.json"
 	frontFile      = "front.json"
 	searchFile     = "search.json"
 	modelsFolder   = "models/"
@@ -45,7 +50,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 		more["space"], more["seed"] = cfg.Space, cfg.Seed
 		return more
 	}
-	return []pipeline.Stage{
+	stages := []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
 			Makes: []string{dataFile}, Settings: with(settings{"data": data, "files": stamp(data.Path)}), Cores: 1, Run: e.runData,
@@ -67,27 +72,38 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Makes: []string{predictorFile, predictorJSON}, Settings: with(settings{"predictor": cfg.Predictor}), Cores: 1, Run: e.runPredictor,
 		},
 		{
-			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 2,
+			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 3,
 			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(settings{"lut": cfg.Lut}), Exclusive: true, Cores: 1, Run: e.runLut,
 		},
 		{
 			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 2,
-			Needs: []string{predictorFile, lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
+			Needs: []string{e.searched(), lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
 		},
 		{
 			Name: "export", Doc: "writes the winners as quantised ONNX files and scores them", Version: 2,
 			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runExport,
 		},
 		{
-			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 2,
-			Needs: []string{dataFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
+			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 3,
+			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
 			Name: "report", Doc: "draws the tables and plots", Version: 2,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},
-	}, nil
+	}
+	if cfg.Refine.Rounds > 0 {
+		refine := pipeline.Stage{
+			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 1,
+			Needs:    []string{dataFile, supernetFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile},
+			Makes:    []string{refinedFile, refinedSamples, refineJSON},
+			Settings: with(settings{"refine": cfg.Refine, "search": cfg.Search, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,
+		}
+		at := slices.IndexFunc(stages, func(s pipeline.Stage) bool { return s.Name == "search" })
+		stages = slices.Insert(stages, at, refine)
+	}
+	return stages, nil
 }
 
 // settings are what the answer of a stage depends on, by the names of the

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"hanas/eval"
+	"hanas/latency"
 	"hanas/onnx"
 	"hanas/pipeline"
 	"hanas/space"
@@ -15,7 +16,7 @@ import (
 // latencyRecord is predicted beside measured, in milliseconds.
 type latencyRecord struct {
 	Predicted float64 `json:"predicted"`
-	Measured  float64 `json:"measured"` // median of single runs at batch 1, one thread, of the fastest of several passes
+	Measured  float64 `json:"measured"` // single runs at batch 1, one thread, at the pace of the latency table
 	Std       float64 `json:"std"`
 	P95       float64 `json:"p95"`
 	Count     int     `json:"count"`
@@ -47,6 +48,7 @@ type checkedModel struct {
 // validationRecord is validation.json.
 type validationRecord struct {
 	Models []checkedModel `json:"models"`
+	Pace   float64        `json:"pace"` // what this machine took over what it took for the latency table; measured latencies are scaled by it
 }
 
 // runValidate runs each exported file from disk.
@@ -69,7 +71,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	var rec validationRecord
-	var nets []eval.Timed
+	var nets []*onnx.Model
 	for i, m := range manifest.Models {
 		c, net, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
 		if err != nil {
@@ -78,54 +80,59 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		rec.Models, nets = append(rec.Models, c), append(nets, net)
 		p.Progress(int64(i+1), int64(len(manifest.Models)), "models")
 	}
-	times, err := eval.Latencies(ctx, engine, nets, max(30, e.Config.Validation.Runs), nil)
+	table, err := latency.ReadTable(p.Input(lutFile))
+	if err != nil {
+		return err
+	}
+	times, err := latency.Networks(ctx, engine, nets, NetworkSettings(max(30, e.Config.Validation.Runs), table.PaceMs), nil)
 	if err != nil {
 		return fmt.Errorf("stages: validate: %w", err)
 	}
-	for i, t := range times {
+	rec.Pace = times.PaceMs / table.PaceMs
+	for i, t := range times.Rows {
 		c := &rec.Models[i]
-		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = ms(t.Median), ms(t.Std), ms(t.P95), t.Count
+		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = t.MeanMs, t.StdMs, t.P95Ms, t.Count
 		p.Log("%s: top-1 %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", c.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
 	}
 	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
 	return writeJSON(p.Output(validationFile), rec)
 }
 
-func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, eval.Timed, error) {
+func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, *onnx.Model, error) {
 	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
 	info, err := os.Stat(path)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	model, err := onnx.ReadFile(path)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	r, err := engine(model)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	defer r.Close()
 	again, err := images[0].Run(ctx, r)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	res, err := images[1].Run(ctx, r)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	c.Top1, c.Top5, c.Images, c.Top1Again = res.Top1, res.Top5, res.N, again.Top1
 	c.Lo, c.Hi = eval.Wilson(res.Correct1, res.N)
 	if c.Equal = again.Top1 == m.Top1; !c.Equal {
-		return c, eval.Timed{}, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
+		return c, nil, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {
-		return c, eval.Timed{}, err
+		return c, nil, err
 	}
 	layers := e.Space.Layers(arch)
 	cost := space.Cost(layers)
 	c.FileBytes, c.WeightBytes, c.PeakBytes, c.Params, c.MACs = info.Size(), cost.WeightBytes, cost.PeakActivationBytes, cost.Params, cost.MACs
 	c.LatencyMS.Predicted = m.Predicted.LatencyMS
-	return c, eval.Timed{Model: model, Shape: []int{1, e.Space.Channels, layers[0].InSize, layers[0].InSize}}, nil
+	return c, model, nil
 }

@@ -43,9 +43,9 @@ runs on, in several rounds of different order, and writes the table. Without
 --out the table becomes that of the device "host". Layers that are done are kept
 beside the table (FILE.work): the same command goes on after an interruption.
 
-A few layers are timed again and again; if one of them is slower in a whole round
-by more than --max-drift, the machine was noisy or throttled: the table is written, marked,
-and the exit code is 1.`,
+Each timing lies between two looks at the machine's pace (three small probes) and is
+scaled to the usual one. If repeated timings still differ by more than --max-drift, the
+machine is too busy or throttled: the table is written, marked, and the exit code is 1.`,
 		Example: `  hanas latency profile --space quick --out lut.csv
   hanas latency profile --space quick --provider xnnpack --threads 2`,
 		Args: cobra.NoArgs,
@@ -56,10 +56,10 @@ and the exit code is 1.`,
 	fl.StringVar(&f.provider, "provider", "cpu", "execution provider of ONNX Runtime (hanas doctor lists them)")
 	fl.StringVar(&f.device, "device", "", "name of this machine in the table (default: its processor)")
 	fl.IntVar(&f.threads, "threads", 1, "threads inside an operator")
-	fl.IntVar(&f.rounds, "rounds", 6, "passes over all layers; the fastest counts")
+	fl.IntVar(&f.rounds, "rounds", 6, "passes over all layers; those that met the usual pace count")
 	fl.IntVar(&f.fitNets, "fit-nets", 120, "random networks to fit the correction on, into estimator.json beside the table; 0 = none")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the order and of the inputs")
-	fl.Float64Var(&f.maxDrift, "max-drift", .1, "how much slower a repeated layer may be in its slowest round than in its fastest, as a fraction")
+	fl.Float64Var(&f.maxDrift, "max-drift", .05, "by how much repeated timings of a layer may differ, in the middle, as a fraction")
 	spaceFlag(cmd, &f.space)
 	return cmd
 }
@@ -113,7 +113,7 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 		fmt.Fprintf(w, "%d rows of %s in %s, drift %.1f %%\n", t.Len(), t.Device, f.out, 100*t.Drift)
 	})
 	if err == nil && t.Drift > f.maxDrift {
-		fmt.Fprintf(a.stderr, "hanas: latency: profile: a repeated layer moved by %.0f %%, more than --max-drift %.0f %%: the machine was noisy or throttled (the table is written; repeat it on a quiet machine)\n", 100*t.Drift, 100*f.maxDrift)
+		fmt.Fprintf(a.stderr, "hanas: latency: profile: repeated timings differ by %.1f %%, more than --max-drift %.0f %%: the machine was noisy or throttled (the table is written; repeat it on a quiet machine)\n", 100*t.Drift, 100*f.maxDrift)
 		return &codedError{codeFailed, errSaid}
 	}
 	return err
@@ -122,7 +122,7 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 // fit measures whole networks and writes the correction beside the table.
 func (f *profileFlags) fit(ctx context.Context, engine onnx.Engine, sp *space.Space, t *latency.Table, c *progress.Console) error {
 	drawn := verifyFlags{nets: f.fitNets, seed: f.seed + 1<<32} // not the networks that verify draws
-	nets, err := drawn.measure(ctx, engine, sp, c)
+	nets, _, err := drawn.measure(ctx, engine, sp, t.PaceMs, c)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,12 @@ type verifyFlags struct {
 // verifyAnswer is FILE.verified.json, and what `hanas latency verify --json`
 // prints.
 type verifyAnswer struct {
-	Device string         `json:"device"`
-	Passed bool           `json:"passed"`
-	Limit  float64        `json:"limit_mape"`
+	Device string  `json:"device"`
+	Passed bool    `json:"passed"`
+	Limit  float64 `json:"limit_mape"`
+	// Pace is how slow this machine was, over how slow it was for the table: the
+	// measured times are scaled by it. 0 = the table does not know its own.
+	Pace   float64        `json:"pace,omitempty"`
 	Report latency.Report `json:"report"`
 }
 
@@ -84,11 +87,15 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	nets, err := f.measure(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), sp, c)
+	usual := est.Table().PaceMs
+	nets, pace, err := f.measure(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), sp, usual, c)
 	if err != nil {
 		return err
 	}
 	answer := verifyAnswer{Device: est.Table().Device, Limit: f.limit}
+	if usual > 0 {
+		answer.Pace = pace / usual
+	}
 	if answer.Report, err = est.Report(nets); err != nil {
 		return err
 	}
@@ -121,6 +128,9 @@ func (v verifyAnswer) text(w io.Writer) {
 		})
 	}
 	columns(w, rows)
+	if v.Pace > 0 {
+		fmt.Fprintf(w, "this machine takes %.2f times as long as when the table was made; measured times are scaled by that\n", v.Pace)
+	}
 	verdict := "passed"
 	if !v.Passed {
 		verdict = "failed"
@@ -128,10 +138,11 @@ func (v verifyAnswer) text(w io.Writer) {
 	fmt.Fprintf(w, "%d networks on %s: %s (limit %.1f %%)\n", v.Report.N, v.Device, verdict, 100*v.Limit)
 }
 
-// measure times random networks.
-func (f *verifyFlags) measure(ctx context.Context, engine onnx.Engine, sp *space.Space, c *progress.Console) ([]latency.Measured, error) {
+// measure times random networks at the pace usual, and tells the pace it met.
+func (f *verifyFlags) measure(ctx context.Context, engine onnx.Engine, sp *space.Space, usual float64, c *progress.Console) ([]latency.Measured, float64, error) {
 	archs := stages.RandomNetworks(sp, f.nets, rand.New(rand.NewPCG(f.seed, 0xc8ec)))
-	return stages.MeasureNetworks(ctx, engine, sp, archs, 20, func(done, total int) { c.Update("verify", int64(done), int64(total), "networks") })
+	nets, times, err := stages.MeasureNetworks(ctx, engine, sp, archs, stages.NetworkSettings(20, usual), func(done, total int) { c.Update("verify", int64(done), int64(total), "networks") })
+	return nets, times.PaceMs, err
 }
 
 // refuseUnverified is an error if the table's check failed.

@@ -64,7 +64,7 @@ commas) or with its accuracy predictor (a .pth file), the space must choose
 image size, depth, kernel and expand ratio only, as ofa-mbv3-w1.2 does. The
 largest --latency-ms is then a hard limit, image sizes that no table prices are
 left out, and "seconds" is the search alone, without loading.`,
-		Example: `  hanas search --predictor runs/quick/predictor.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
+		Example: `  hanas search --predictor runs/quick/refined.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
   hanas search --space ofa-mbv3-w1.2 --predictor acc_predictor.pth --device note10 --tables lut --latency-ms 25 --evaluations 50000
   hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json`,
 		Args: cobra.NoArgs,
@@ -147,6 +147,7 @@ func (f *searchFlags) config() (*configs.Config, error) {
 	cfg.Name, cfg.Seed, cfg.Space = "search", f.seed, configs.Space{Define: sp}
 	cfg.Search.Evaluations, cfg.Search.Population = f.evaluations, f.population
 	cfg.Search.MemoryMB, cfg.Search.Bits = f.memory, f.bits
+	cfg.Refine.Rounds = 0 // there is no supernet to score with
 	if faults := cfg.Validate(); len(faults) > 0 {
 		return nil, &configs.Error{Source: "flags", Faults: faults}
 	}
