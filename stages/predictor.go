@@ -35,11 +35,9 @@ func (e *Env) runPredictor(ctx context.Context, p *pipeline.Pass) error {
 	if info.SpaceHash != e.Space.Hash() {
 		return fmt.Errorf("stages: %s is of space %q, not of %q (evaluate again)", samplesFile, info.Space, e.Space.Name)
 	}
-	c := e.Config.Predictor
-	m, got, err := predictor.Assess(ctx, engine, e.Space, all, predictor.Trial{Curve: true, Settings: predictor.Settings{
-		Hidden: c.Hidden, Members: c.Members, Epochs: c.Epochs, Batch: c.Batch, Rate: c.Rate, Decay: c.Decay, Kinds: c.Kinds,
-		Seed: e.Config.Seed, Supernet: info.SupernetHash,
-	}})
+	set := e.predictorSettings()
+	set.Supernet = info.SupernetHash
+	m, got, err := predictor.Assess(ctx, engine, e.Space, all, predictor.Trial{Curve: true, Settings: set})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ def torch_mlp(rate, batch, epochs, cosine, decay):
 
     torch.manual_seed(0)
     torch.set_num_threads(2)
+    torch.set_flush_denormal(True)  # strong decay makes weights so small that they are slow
     width = [x.shape[1], 400, 400, 400, 1]
     layers = []
     for a, b in zip(width, width[1:]):
