@@ -50,7 +50,7 @@ func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
 	}
 	layers := e.Space.DistinctLayers()
 	p.Log("timing %d distinct layers on %s, %d thread(s)", len(layers), device, threads)
-	const rounds = 6 // spread over the whole profile, so that each row meets the usual pace
+	const rounds = 4 // spread over the whole profile, so that each row meets the usual pace
 	table, err := latency.Profile(ctx, engine, layers, func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, e.Config.Seed) },
 		latency.Settings{
 			Header: latency.Header{Device: device, Runtime: "ONNX Runtime", Version: rt.Version(), Threads: threads, Governor: machine.Governor, Host: machine.CPU},

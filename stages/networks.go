@@ -58,5 +58,5 @@ func MeasureNetworks(ctx context.Context, engine onnx.Engine, sp *space.Space, a
 // command line do it alike: runs is the least number of runs in a round, usual
 // the pace of the table that the times are held against.
 func NetworkSettings(runs int, usual float64) latency.Settings {
-	return latency.Settings{Rounds: 6, Warmup: 5, MinRuns: runs, MinTime: 20 * time.Millisecond, Usual: usual}
+	return latency.Settings{Rounds: 5, Warmup: 5, MinRuns: runs, MinTime: 15 * time.Millisecond, Usual: usual}
 }
