@@ -104,3 +104,17 @@ func TestAssessDoesNotBless(t *testing.T) {
 		t.Errorf("without a test split: %v", err)
 	}
 }
+
+// What ranks worse than chance is of no use, however bad MACs are.
+func TestUseful(t *testing.T) {
+	for _, c := range []struct {
+		tau, macs float64
+		want      bool
+	}{{.9, .8, true}, {.8, .8, false}, {.1, -.3, true}, {-.1, -.3, false}, {0, -.3, false}} {
+		j := Judgement{Metrics: Metrics{Tau: c.tau}, TauMACs: c.macs}
+		r := Report{Kind: "k", CrossValidated: map[string]Metrics{"k": {Tau: c.tau}}, TauMACs: c.macs}
+		if j.Useful() != c.want || r.Useful() != c.want {
+			t.Errorf("tau %v, MACs alone %v: useful is %v and %v", c.tau, c.macs, j.Useful(), r.Useful())
+		}
+	}
+}

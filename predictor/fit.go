@@ -86,8 +86,8 @@ type Report struct {
 	StdFloor       float64            `json:"std_floor"` // least std, standardised
 }
 
-// Useful says whether the model ranks better than MACs alone.
-func (r Report) Useful() bool { return r.CrossValidated[r.Kind].Tau > r.TauMACs }
+// Useful says whether the model ranks better than MACs alone, and than chance.
+func (r Report) Useful() bool { return r.CrossValidated[r.Kind].Tau > max(0, r.TauMACs) }
 
 // A kind is a way to learn accuracies.
 type kind struct {

@@ -28,8 +28,8 @@ type Judgement struct {
 	TauCeiling float64        `json:"tau_ceiling,omitempty"`
 }
 
-// Useful says whether the predictor ranks better than MACs alone.
-func (j Judgement) Useful() bool { return j.Tau > j.TauMACs }
+// Useful says whether the predictor ranks better than MACs alone, and than chance.
+func (j Judgement) Useful() bool { return j.Tau > max(0, j.TauMACs) }
 
 // Judge predicts test, whose repeats count once, and compares.
 func (p *Predictor) Judge(ctx context.Context, test []samples.Sample) (Judgement, error) {

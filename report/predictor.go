@@ -36,8 +36,8 @@ func bandsTable(p PredictorFit) table {
 // fitNote says what the figures may be held against.
 func fitNote(p PredictorFit) string {
 	s := ""
-	if p.TauMACs >= p.Tau && p.TauMACs != 0 {
-		s = "The predictor ranks no better than MACs alone: what was searched by it is not to be trusted. "
+	if p.NTest > 0 && p.Tau <= max(0, p.TauMACs) {
+		s = "The predictor ranks no better than MACs alone, or than chance: what was searched by it is not to be trusted. "
 	}
 	if p.TauCeiling > 0 {
 		s += fmt.Sprintf("By the noise of repeated measurements no predictor has a τ-b above %.3f.", p.TauCeiling)
