@@ -72,7 +72,7 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 		}
 	}
 	pr := a.predictor
-	d.Predictor = report.PredictorFit{Tau: pr.Tau, Rho: pr.Rho, RMSEpp: pr.RMSEpp, BiasPP: pr.BiasPP, NTrain: pr.NTrain, NTest: pr.NTest}
+	d.Predictor = predictorFit(pr)
 	for i := range pr.Got {
 		d.Accuracy = append(d.Accuracy, report.Pair{Predicted: pr.Got[i], Measured: pr.Want[i], Label: pr.Arch[i]})
 	}

@@ -68,7 +68,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: with(settings{"evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runEvaluate,
 		},
 		{
-			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 4, Needs: []string{samplesFile},
+			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 5, Needs: []string{samplesFile},
 			Makes: []string{predictorFile, predictorJSON}, Settings: with(settings{"predictor": cfg.Predictor}), Cores: 1, Run: e.runPredictor,
 		},
 		{
