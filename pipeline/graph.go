@@ -72,10 +72,18 @@ func checkArtifacts(stages []Stage) []error {
 			names = append(names, name)
 		}
 	}
-	for _, outer := range names {
-		for _, inner := range names {
-			if inner != outer && strings.HasPrefix(strings.TrimSuffix(inner, "/")+"/", strings.TrimSuffix(outer, "/")+"/") {
-				fault("artifact %q lies inside artifact %q", inner, outer)
+	bare := map[string]string{}
+	for _, name := range names {
+		bare[strings.TrimSuffix(name, "/")] = name
+	}
+	for _, name := range names {
+		own := strings.TrimSuffix(name, "/")
+		if other := bare[own]; other != name {
+			fault("artifact %q lies inside artifact %q", name, other)
+		}
+		for above := path.Dir(own); above != "."; above = path.Dir(above) {
+			if outer, ok := bare[above]; ok {
+				fault("artifact %q lies inside artifact %q", name, outer)
 			}
 		}
 	}
@@ -98,7 +106,7 @@ func badArtifact(name string) string {
 	switch {
 	case bare == "", path.Clean(bare) != bare, !filepath.IsLocal(filepath.FromSlash(bare)), strings.Contains(bare, "\\"):
 		return "not a clean path inside the run folder"
-	case strings.HasPrefix(bare, "."), strings.SplitN(bare, "/", 2)[0] == manifestFile:
+	case strings.HasPrefix(bare, "."), strings.SplitN(bare, "/", 2)[0] == manifestFile, strings.SplitN(bare, "/", 2)[0] == logFolder:
 		return "the name is reserved"
 	}
 	return ""

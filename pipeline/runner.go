@@ -22,6 +22,8 @@ type Runner struct {
 	Cores int
 	// Force names stages that run even if they are fresh.
 	Force []string
+	// Retry says how often a stage is tried again after an error that may pass.
+	Retry Retry
 	// Begin, if set, is called once the folder is this process's alone, before
 	// the manifest is read. Its error ends the run.
 	Begin func() error
@@ -90,7 +92,7 @@ func (r *Runner) check() error {
 	if err := Validate(r.Stages); err != nil {
 		return err
 	}
-	var names []string
+	names := make([]string, 0, len(r.Stages))
 	for _, s := range r.Stages {
 		names = append(names, s.Name)
 	}

@@ -13,11 +13,13 @@ type execution struct {
 	*Runner
 	manifest  *Manifest
 	summary   *Summary
-	pending   []*Stage           // not begun, makers before users
-	judged    map[*Stage]verdict // of pending stages whose inputs are there
+	ready     queue              // stages whose inputs are there, not yet judged
+	due       []*task            // judged stale, not begun, makers before users
+	users     map[string][]*task // by artifact that is not there yet
 	made      map[string]string
 	running   []*Stage
-	restamped bool
+	restamped bool      // the manifest differs from the file
+	written   time.Time // when it was last written
 	events    chan Event
 	results   chan result
 }
@@ -35,11 +37,11 @@ func newExecution(r *Runner, m *Manifest, sum *Summary) (*execution, error) {
 		return nil, err
 	}
 	e := &execution{
-		Runner: r, manifest: m, summary: sum, judged: map[*Stage]verdict{}, made: map[string]string{},
+		Runner: r, manifest: m, summary: sum, made: map[string]string{}, users: map[string][]*task{},
 		events: make(chan Event), results: make(chan result),
 	}
-	for _, i := range sequence {
-		e.pending = append(e.pending, &r.Stages[i])
+	for place, i := range sequence {
+		e.await(&task{stage: &r.Stages[i], place: place})
 	}
 	return e, nil
 }
@@ -52,9 +54,12 @@ func (e *execution) run(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		logs := logBook{dir: e.Dir}
+		defer logs.close()
 		for ev := range e.events {
+			ev.Time = time.Now()
+			logs.note(ev)
 			if e.Listener != nil {
-				ev.Time = time.Now()
 				e.Listener(ev)
 			}
 		}
@@ -69,7 +74,11 @@ func (e *execution) run(ctx context.Context) error {
 		if len(e.running) == 0 {
 			break
 		}
-		if err := e.finish(<-e.results, first != nil || ctx.Err() != nil); err != nil && first == nil {
+		res, err := e.next()
+		if err == nil {
+			err = e.finish(res, first != nil || ctx.Err() != nil)
+		}
+		if err != nil && first == nil {
 			first = err
 			cancel()
 		}
@@ -86,75 +95,12 @@ func (e *execution) run(ctx context.Context) error {
 	return first
 }
 
-// start begins every stage that can begin now. A fresh stage is done at once,
-// which may make others ready: hence the loop.
-func (e *execution) start(ctx context.Context) error {
-	for again := true; again; {
-		again = false
-		for i := 0; i < len(e.pending); i++ {
-			s := e.pending[i]
-			if ctx.Err() != nil {
-				return nil // run reports it
-			}
-			v, ok, err := e.verdict(s)
-			if err != nil {
-				return err
-			}
-			if !ok || v.reason != "" && !e.room(s) {
-				continue
-			}
-			e.pending = slices.Delete(e.pending, i, i+1)
-			i--
-			if v.reason == "" {
-				if err := e.skip(s, v); err != nil {
-					return err
-				}
-				again = true
-				continue
-			}
-			e.events <- Event{Kind: Started, Stage: s.Name, Text: v.reason}
-			e.running = append(e.running, s)
-			go e.work(ctx, s, v)
-		}
-	}
-	return nil
-}
-
-// verdict judges a stage, once; false while its inputs are not all there.
-func (e *execution) verdict(s *Stage) (verdict, bool, error) {
-	if v, ok := e.judged[s]; ok || !e.ready(s) {
-		return v, ok, nil
-	}
-	v, err := judge(e.Dir, s, e.manifest.Stages[s.Name], e.made)
-	if err != nil {
-		return v, false, err
-	}
-	if v.reason == "" && slices.Contains(e.Force, s.Name) {
-		v.reason = "forced"
-	}
-	e.judged[s] = v
-	return v, true, nil
-}
-
-// ready says whether all that a stage needs is there.
-func (e *execution) ready(s *Stage) bool {
-	for _, name := range s.Needs {
-		if _, ok := e.made[name]; !ok {
-			return false
-		}
-	}
-	return true
-}
-
 // room says whether a stage may run beside those that run.
 func (e *execution) room(s *Stage) bool {
 	if len(e.running) == 0 {
 		return true
 	}
-	jobs, budget := e.Jobs, e.budget()
-	if jobs <= 0 {
-		jobs = runtime.GOMAXPROCS(0)
-	}
+	jobs, budget := e.jobs(), e.budget()
 	used := e.cores(s)
 	for _, other := range e.running {
 		if other.Exclusive {
@@ -185,7 +131,7 @@ func (e *execution) skip(s *Stage, v verdict) error {
 		e.restamped = true
 	}
 	for _, name := range s.Makes {
-		e.made[name] = record.Artifacts[name].Hash
+		e.provide(name, record.Artifacts[name].Hash)
 	}
 	e.summary.Fresh = append(e.summary.Fresh, s.Name)
 	e.events <- Event{Kind: Skipped, Stage: s.Name, Text: record.Summary}
@@ -195,13 +141,39 @@ func (e *execution) skip(s *Stage, v verdict) error {
 	return nil
 }
 
-// restamp keeps new modification times, so that the files that were read this
-// time are not read again next time.
+// flushAfter is how long the record of a quick stage may wait for others to be
+// written with it: a manifest written after each of thousands would cost more
+// than they do. A kill in between runs those stages again, to the same bytes.
+const flushAfter = 50 * time.Millisecond
+
+// restamp writes the manifest if it has changed: stages that finished, or new
+// modification times, so that files read this time are not read again.
 func (e *execution) restamp() error {
 	if !e.restamped {
 		return nil
 	}
-	return e.manifest.write(e.Dir)
+	if err := e.manifest.write(e.Dir); err != nil {
+		return err
+	}
+	e.restamped, e.written = false, time.Now()
+	return nil
+}
+
+// next waits for a stage to end, and writes the manifest if that takes long.
+func (e *execution) next() (result, error) {
+	if e.restamped {
+		timer := time.NewTimer(flushAfter)
+		defer timer.Stop()
+		select {
+		case res := <-e.results:
+			return res, nil
+		case <-timer.C:
+		}
+		if err := e.restamp(); err != nil {
+			return <-e.results, err
+		}
+	}
+	return <-e.results, nil
 }
 
 // finish takes a stage's result into the manifest. stopping says that the run
@@ -221,15 +193,17 @@ func (e *execution) finish(res result, stopping bool) error {
 		return &StageError{Stage: s.Name, Err: res.err}
 	}
 	e.manifest.Stages[s.Name] = res.record
-	if err := e.manifest.write(e.Dir); err != nil {
-		return err
+	e.restamped = true
+	if res.elapsed >= flushAfter || time.Since(e.written) >= flushAfter {
+		if err := e.restamp(); err != nil {
+			return err
+		}
 	}
-	e.restamped = false
 	if err := sweep(e.Dir, s.Name); err != nil {
 		return &StageError{Stage: s.Name, Err: err}
 	}
 	for name, a := range res.record.Artifacts {
-		e.made[name] = a.Hash
+		e.provide(name, a.Hash)
 	}
 	e.summary.Ran = append(e.summary.Ran, s.Name)
 	e.events <- Event{Kind: Finished, Stage: s.Name, Text: res.record.Summary, Elapsed: res.elapsed}

@@ -94,7 +94,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == ".lock" || d.Name() == manifestFile {
+		if err != nil || d.IsDir() || d.Name() == ".lock" || d.Name() == manifestFile || filepath.Base(filepath.Dir(file)) == logFolder {
 			return err
 		}
 		data, err := os.ReadFile(file)

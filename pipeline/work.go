@@ -12,7 +12,7 @@ import (
 // work runs a stage in its own goroutine and reports to results.
 func (e *execution) work(ctx context.Context, s *Stage, v verdict) {
 	begin := time.Now()
-	record, err := e.attempt(ctx, s, v)
+	record, err := e.persist(ctx, s, v)
 	elapsed := time.Since(begin)
 	if record != nil {
 		record.Seconds = elapsed.Seconds()
