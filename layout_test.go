@@ -44,12 +44,13 @@ var imports = map[string]string{
 
 	// the machine that runs it: knows nothing of search or graphs
 	"pipeline": "",
+	"schedule": "",
 
 	// where everything meets
 	"configs": "pipeline space datasets supernet train predictor latency search/nsga2 export",
 	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
-	"internal/cli": "configs pipeline stages internal/progress space supernet datasets eval samples predictor latency " +
+	"internal/cli": "configs pipeline schedule stages internal/progress space supernet datasets eval samples predictor latency " +
 		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
 	"internal/progress":   "",
 	"internal/atomicfile": "",
@@ -80,6 +81,7 @@ var doors = map[string]string{
 	"github.com/go-viper/mapstructure": "configs",
 	"github.com/spf13/cobra":           "internal/cli",
 	"github.com/gofrs/flock":           "pipeline",
+	"github.com/robfig/cron":           "schedule",
 	"golang.org/x/term":                "internal/progress",
 }
 

@@ -82,6 +82,7 @@ writes ONNX files that it validates.`,
 		root.AddCommand(add(a))
 	}
 	guard(root)
+	completeDevices(root)
 	return root
 }
 
@@ -100,6 +101,8 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).quantiseCommand,
 	(*app).validateCommand,
 	(*app).reproduceCommand,
+	(*app).scheduleCommand,
+	(*app).gcCommand,
 	(*app).doctorCommand,
 }
 

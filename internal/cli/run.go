@@ -70,6 +70,7 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 	cmd.Flags().StringArrayVar(&set, "set", nil, "override a setting, key.path=value; may be repeated")
 	cmd.Flags().StringArrayVar(&force, "force", nil, "run this stage even if it is fresh; may be repeated")
 	cmd.Flags().IntVarP(&jobs, "jobs", "j", 0, "stages that may run side by side (default: one a core)")
+	completeFlag(cmd, "force", a.completeStages)
 	return cmd
 }
 
