@@ -62,8 +62,9 @@ constrain the search: the front holds what is best under any.
 With --device, with tables of Once-for-All (--lut FILE.yaml, several joined by
 commas) or with its accuracy predictor (a .pth file), the space must choose
 image size, depth, kernel and expand ratio only, as ofa-mbv3-w1.2 does. The
-largest --latency-ms is then a hard limit, image sizes that no table prices are
-left out, and "seconds" is the search alone, without loading.`,
+largest --latency-ms is then a hard limit, half of the search goes to what is
+best under each, image sizes that no table prices are left out, and "seconds" is
+the search alone, without loading and without the random search beside it.`,
 		Example: `  hanas search --predictor runs/quick/refined.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
   hanas search --space ofa-mbv3-w1.2 --predictor acc_predictor.pth --device note10 --tables lut --latency-ms 25 --evaluations 50000
   hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json`,
