@@ -11,10 +11,12 @@ import (
 // data is what the kinds of model learn from: scaled features and standardised
 // accuracies.
 type data struct {
-	x     []float32 // [len(y), width]
-	y     []float64
-	width int
-	fold  []int // of each row; member k learns all rows but those of fold k
+	x      []float32 // [len(y), width]
+	y      []float64
+	width  int
+	lift   *lift
+	offset []float64 // of the rows' accuracies; nil = 0
+	fold   []int     // of each row; member k learns all rows but those of fold k
 
 	mean, inverse     []float32 // scaled = (raw - mean) * inverse; a constant column has inverse 0
 	target, targetStd float64   // accuracy = standardised * targetStd + target
@@ -92,9 +94,46 @@ func (d *data) learns(k int) []int {
 func (d *data) accuracies(standard []float64) []float64 {
 	out := make([]float64, len(standard))
 	for i, v := range standard {
-		out[i] = v*d.targetStd + d.target
+		if out[i] = v*d.targetStd + d.target; d.offset != nil {
+			out[i] += d.offset[i]
+		}
 	}
 	return out
+}
+
+// blind makes rows that all have the same bits say nothing of bits: what then
+// tells them apart in the columns of bits is which blocks are dead, and in the
+// bytes of the weights their number. At other bits both would be far from all
+// that was learned from.
+func (d *data) blind(sp *space.Space) {
+	at := 0
+	var bits []int
+	for _, sl := range sp.Slots() {
+		if sl.Choices == 1 {
+			continue
+		}
+		used := 0
+		for range sl.Choices {
+			if sl.Kind == space.SlotWBits || sl.Kind == space.SlotABits {
+				if bits = append(bits, at); d.mean[at] > 0 {
+					used++
+				}
+			}
+			at++
+		}
+		if used > 1 {
+			return
+		}
+	}
+	if len(bits) == 0 {
+		return
+	}
+	for _, j := range append(bits, d.width-1) { // the last is the bytes of the weights
+		d.inverse[j] = 0
+		for i := range d.y {
+			d.row(i)[j] = 0
+		}
+	}
 }
 
 // judge turns the members' predictions of every row, [member][row], into what

@@ -76,7 +76,7 @@ func archsOf(t testing.TB, sp *space.Space, rows []samples.Sample) (archs []spac
 // regressors reach on this data: scikit-learn's support vector machine (RBF,
 // C = 10) on masked one-hot features has tau 0.878, 0.942 and, with 1,762 rows,
 // 0.961 at an error of 0.305, 0.113 and 0.068 points; MACs alone have 0.807.
-// There are fewer rows here.
+// There are fewer rows here. The bounds are tighter where this kernel is ahead.
 func TestMeasuredSubNetworks(t *testing.T) {
 	sp, err := space.Preset("ofa-mbv3-w1.0")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestMeasuredSubNetworks(t *testing.T) {
 	want := []struct {
 		rows      int
 		tau, rmse float64
-	}{{100, .878, .305}, {400, .942, .113}, {1297, .961, .068}}
+	}{{100, .930, .12}, {400, .950, .08}, {1297, .961, .055}}
 	study := Study{Test: all[:400], Train: all[400:], Settings: Settings{Kinds: []string{"ridge", "kernel"}}}
 	for _, w := range want {
 		study.Sizes = append(study.Sizes, w.rows)

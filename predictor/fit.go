@@ -23,10 +23,10 @@ type Settings struct {
 	Members int      // parts that the rows are split into, and models that each learn all parts but one; default 5, at least 2
 	// Of kind "mlp".
 	Hidden []int   // widths of the layers; default 128, 128
-	Epochs int     // passes over the rows; default 120
-	Batch  int     // rows a step; default 64
-	Rate   float64 // learning rate at its peak; default 0.002
-	Decay  float64 // decoupled weight decay; default 1e-4
+	Epochs int     // passes over the rows; default 120, and fewer above 6,000 rows: about the same number of steps, 12 at least
+	Batch  int     // rows a step; default 64, and more above 6,000 rows: a hundredth of them, 256 at most
+	Rate   float64 // learning rate at its peak; default 0.002, 0.004 above 6,000 rows
+	Decay  float64 // decoupled weight decay; default 1e-4, 1 above 6,000 rows: few passes need much
 
 	Seed     uint64
 	Supernet string // hash of the weights that the rows were scored with; only recorded
@@ -45,9 +45,18 @@ func (s *Settings) defaults() error {
 		}
 	}
 	s.Members = max(2, cmp.Or(s.Members, 5))
-	s.Epochs, s.Batch = cmp.Or(s.Epochs, 120), cmp.Or(s.Batch, 64)
-	s.Rate, s.Decay = cmp.Or(s.Rate, 0.002), cmp.Or(s.Decay, 1e-4)
 	return nil
+}
+
+// pace fills in how long a network trains on so many rows.
+func (s *Settings) pace(rows int) {
+	batch, epochs, rate, decay := 64, 120, .002, 1e-4
+	if rows > 6000 {
+		batch = min(rows/100, 256)
+		epochs, rate, decay = max(12, 120*6000/rows), .004, 1
+	}
+	s.Rate, s.Decay = cmp.Or(s.Rate, rate), cmp.Or(s.Decay, decay)
+	s.Batch, s.Epochs = cmp.Or(s.Batch, batch), cmp.Or(s.Epochs, epochs)
 }
 
 // Model is a trained predictor. Graph has input "features" [N, F] and outputs
@@ -63,6 +72,9 @@ type Model struct {
 type Report struct {
 	Kind string `json:"kind"`
 	Rows int    `json:"rows"` // learned from
+	// Base is how many rows the predictor learned from that this one was fitted
+	// on; 0 = none was.
+	Base int `json:"base,omitempty"`
 	// Origin is the file that an imported model comes from, with its hash; such
 	// a model has no figures of its own.
 	Origin string `json:"origin,omitempty"`
@@ -74,8 +86,8 @@ type Report struct {
 	StdFloor       float64            `json:"std_floor"` // least std, standardised
 }
 
-// Useful says whether the model ranks better than MACs alone.
-func (r Report) Useful() bool { return r.CrossValidated[r.Kind].Tau > r.TauMACs }
+// Useful says whether the model ranks better than MACs alone, and than chance.
+func (r Report) Useful() bool { return r.CrossValidated[r.Kind].Tau > max(0, r.TauMACs) }
 
 // A kind is a way to learn accuracies.
 type kind struct {
@@ -126,19 +138,27 @@ const minRows = 16
 // same bytes. Repeats of an Arch count as one row with their mean. Rows must be of sp; an accuracy that is not finite is an error
 // that names the row.
 func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, set Settings) (*Model, error) {
+	return fitOn(ctx, engine, sp, samples.Distinct(rows), nil, set)
+}
+
+// fitOn is Fit of distinct rows whose accuracies lack an offset each; nil = none.
+func fitOn(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []samples.Sample, offset []float64, set Settings) (*Model, error) {
 	if err := set.defaults(); err != nil {
 		return nil, err
 	}
-	if rows = samples.Distinct(rows); len(rows) < minRows {
+	if len(rows) < minRows {
 		return nil, fmt.Errorf("predictor: fit: %d rows (needs %d or more: raise sample.count)", len(rows), minRows)
 	}
 	x, y, err := table(sp, rows)
 	if err != nil {
 		return nil, err
 	}
+	set.pace(len(rows))
 	d := standardise(x, y, sp.FeatureCount())
+	d.lift, d.offset = newLift(sp), offset
+	d.blind(sp)
 	d.split(set)
-	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows)}
+	report := Report{Rows: len(rows), CrossValidated: map[string]Metrics{}, TauMACs: tauMACs(rows, offset)}
 	var best *fitted
 	for _, k := range kinds {
 		if !slices.Contains(set.Kinds, k.name) || k.maxRows > 0 && len(rows) > k.maxRows {
@@ -163,10 +183,12 @@ func Fit(ctx context.Context, engine onnx.Engine, sp *space.Space, rows []sample
 	return assemble(sp, d, best, report, set)
 }
 
-func tauMACs(rows []samples.Sample) float64 {
+func tauMACs(rows []samples.Sample, offset []float64) float64 {
 	macs, truth := make([]float64, len(rows)), make([]float64, len(rows))
 	for i, r := range rows {
-		macs[i], truth[i] = float64(r.MACs), r.Accuracy
+		if macs[i], truth[i] = float64(r.MACs), r.Accuracy; offset != nil {
+			truth[i] += offset[i]
+		}
 	}
 	return Kendall(macs, truth)
 }
@@ -210,10 +232,6 @@ func assemble(sp *space.Space, d *data, f *fitted, report Report, set Settings) 
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %s: %w", report.Kind, err)
 	}
-	js, err := json.Marshal(report)
-	if err != nil {
-		return nil, fmt.Errorf("predictor: report: %w", err)
-	}
 	settings, err := json.Marshal(set)
 	if err != nil {
 		return nil, fmt.Errorf("predictor: settings: %w", err)
@@ -223,9 +241,19 @@ func assemble(sp *space.Space, d *data, f *fitted, report Report, set Settings) 
 	g.SetMeta("hanas.features_hash", featuresHash(sp))
 	g.SetMeta("hanas.supernet", set.Supernet)
 	g.SetMeta("hanas.rows", fmt.Sprint(report.Rows))
-	g.SetMeta("hanas.fit", string(js))
 	g.SetMeta("hanas.settings", string(settings))
-	return &Model{g, report}, nil
+	m := &Model{g, report}
+	return m, m.record()
+}
+
+// record writes the report into the graph.
+func (m *Model) record() error {
+	js, err := json.Marshal(m.Report)
+	if err != nil {
+		return fmt.Errorf("predictor: report: %w", err)
+	}
+	m.Graph.SetMeta("hanas.fit", string(js))
+	return nil
 }
 
 // featuresHash changes when the columns of a space's features do.

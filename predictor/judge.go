@@ -28,29 +28,35 @@ type Judgement struct {
 	TauCeiling float64        `json:"tau_ceiling,omitempty"`
 }
 
-// Useful says whether the predictor ranks better than MACs alone.
-func (j Judgement) Useful() bool { return j.Tau > j.TauMACs }
+// Useful says whether the predictor ranks better than MACs alone, and than chance.
+func (j Judgement) Useful() bool { return j.Tau > max(0, j.TauMACs) }
 
 // Judge predicts test, whose repeats count once, and compares.
 func (p *Predictor) Judge(ctx context.Context, test []samples.Sample) (Judgement, error) {
+	j, _, err := p.judge(ctx, test)
+	return j, err
+}
+
+func (p *Predictor) judge(ctx context.Context, test []samples.Sample) (Judgement, Held, error) {
 	var j Judgement
+	var h Held
 	rows := samples.Distinct(test)
-	archs, truth := make([]space.Arch, len(rows)), make([]float64, len(rows))
+	archs := make([]space.Arch, len(rows))
 	for i, s := range rows {
 		var err error
 		if archs[i], err = p.space.Parse(s.Arch); err != nil {
-			return j, fmt.Errorf("predictor: judge: sample %d: %w", i+1, err)
+			return j, h, fmt.Errorf("predictor: judge: sample %d: %w", i+1, err)
 		}
-		truth[i] = s.Accuracy
+		h.Arch, h.Measured = append(h.Arch, s.Arch), append(h.Measured, s.Accuracy)
 	}
-	mean, std, err := p.Predict(ctx, archs)
-	if err != nil {
-		return j, err
+	var err error
+	if h.Predicted, h.Std, err = p.Predict(ctx, archs); err != nil {
+		return j, h, err
 	}
-	j.Metrics, j.TauMACs = Compare(mean, truth), tauMACs(rows)
-	j.Coverage68, j.Coverage95 = coverage(mean, std, truth, 1), coverage(mean, std, truth, 1.96)
-	j.SetNoise(samples.NoiseOf(test), truth)
-	return j, nil
+	j.Metrics, j.TauMACs = Compare(h.Predicted, h.Measured), tauMACs(rows, nil)
+	j.Coverage68, j.Coverage95 = coverage(h.Predicted, h.Std, h.Measured, 1), coverage(h.Predicted, h.Std, h.Measured, 1.96)
+	j.SetNoise(samples.NoiseOf(test), h.Measured)
+	return j, h, nil
 }
 
 // SetNoise records the noise of repeats, which may be of other samples too.

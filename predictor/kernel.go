@@ -10,164 +10,133 @@ import (
 	"hanas/onnx"
 )
 
-// The grid that fitKernel chooses from: the width of the kernel in mean
-// distances between rows, and the penalty. Smaller penalties would need more
-// digits than the graph's float32 has.
-var (
-	kernelWidths    = []float64{1, 3, 10, 30}
-	kernelPenalties = []float64{1e-3, 3e-3, 1e-2, 3e-2, 1e-1}
-)
+// tuningRows is on how many rows at most the covariance is chosen: each step of
+// the choice costs the cube of them.
+const tuningRows = 800
 
-// tuningRows is on how many rows at most the grid is searched.
-const tuningRows = 600
-
-// fitKernel is kernel ridge regression with a Gaussian kernel, which is also
-// the mean of a Gaussian process (C. Rasmussen, C. Williams, Gaussian Processes
-// for Machine Learning, 2006, 2.2): k(a,b) = exp(-|a-b|^2 rate), weights
-// (K + penalty I)^-1 y, prediction sum of weights k(row, x).
+// fitKernel is the mean of a Gaussian process (C. Rasmussen, C. Williams,
+// Gaussian Processes for Machine Learning, 2006, 2.2) whose covariance compares
+// networks by families of choices (lift) and has the most evidence on the rows.
 func fitKernel(ctx context.Context, _ onnx.Engine, d *data, set Settings) (*fitted, error) {
-	distances := squaredDistances(d)
-	rate, penalty, err := tuneKernel(ctx, d, distances)
+	if d.lift == nil {
+		return nil, errors.New("no lift")
+	}
+	c, err := tuneKernel(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	metric := d.lift.metric(c.weights)
+	x := mat.NewDense(len(d.y), d.width, wide(d.x))
+	var support mat.Dense // [rows, features]: the inner product of a row with x is its product with x
+	support.Mul(x, metric)
 	n := len(d.y)
+	k := mat.NewDense(n, n, nil)
+	k.Mul(&support, x.T())
+	k.Apply(func(_, _ int, g float64) float64 { return c.linear*g + c.smooth*math.Exp(g) }, k)
 	weights := make([][]float64, set.Members+1) // of every row; 0 for those that a member does not learn
-	for k := range weights {
+	for m := range weights {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		rows := d.learns(k)
-		solution, _, err := solveKernel(d, distances, rows, rate, penalty, false)
-		if err != nil {
-			return nil, err
+		fold := m
+		if m == set.Members {
+			fold = -1 // the last learns all
 		}
-		weights[k] = make([]float64, n)
-		for i, r := range rows {
-			weights[k][r] = solution[i]
+		if weights[m], err = solveKernel(d, k, d.learns(fold), c.noise); err != nil {
+			return nil, err
 		}
 	}
 	members := make([][]float64, set.Members)
-	for k := range members {
-		members[k] = make([]float64, n)
-	}
-	for i := range n {
-		for j := range n {
-			v := math.Exp(-rate * distances.At(i, j))
-			for k := range members {
-				members[k][i] += weights[k][j] * v
-			}
-		}
+	for m := range members {
+		out := mat.NewVecDense(n, nil)
+		out.MulVec(k, mat.NewVecDense(n, weights[m]))
+		members[m] = out.RawVector().Data
 	}
 	f := &fitted{emit: func(b *onnx.Builder, x onnx.Value) (onnx.Value, onnx.Value) {
-		return lastAndOthers(b, emitKernel(b, x, d, rate, weights), set.Members)
+		return lastAndOthers(b, emitKernel(b, x, &support, c, weights), set.Members)
 	}}
 	f.unseen, f.spread = d.judge(members)
 	return f, nil
 }
 
-// squaredDistances are those between all rows.
-func squaredDistances(d *data) *mat.SymDense {
-	x := mat.NewDense(len(d.y), d.width, wide(d.x))
-	dots := mat.NewSymDense(len(d.y), nil)
-	dots.SymOuterK(1, x)
-	out := mat.NewSymDense(len(d.y), nil)
-	for i := range d.y {
-		for j := range i {
-			out.SetSym(i, j, max(0, dots.At(i, i)+dots.At(j, j)-2*dots.At(i, j)))
-		}
+// tuneKernel takes the covariance of most evidence on a part of the rows.
+func tuneKernel(ctx context.Context, d *data) (covariance, error) {
+	rows := d.spread(tuningRows)
+	all := d.lift.products(d, rows)
+	used := useful(all)
+	if len(used) == 0 {
+		return covariance{}, errors.New("all rows are the same network")
 	}
-	return out
+	var grams []*mat.SymDense
+	for _, f := range used {
+		grams = append(grams, all[f])
+	}
+	y := make([]float64, len(rows))
+	for i, r := range rows {
+		y[i] = d.y[r]
+	}
+	c, err := newEvidence(grams, y).climb(ctx.Err)
+	if err != nil {
+		return c, err
+	}
+	weights := make([]float64, len(all))
+	for i, f := range used {
+		weights[f] = c.weights[i]
+	}
+	c.weights = weights
+	return c, nil
 }
 
-// tuneKernel takes the width and penalty with the least error on rows left
-// out one at a time.
-func tuneKernel(ctx context.Context, d *data, distances *mat.SymDense) (rate, penalty float64, err error) {
-	var rows []int // of whole folds in turn, so a sample of all
-	for k := 0; len(rows) < min(tuningRows, len(d.y)); k++ {
-		for i, f := range d.fold {
-			if f == k && len(rows) < tuningRows {
-				rows = append(rows, i)
-			}
-		}
-	}
-	typical := 0.0
-	for _, i := range rows {
-		for _, j := range rows {
-			typical += distances.At(i, j) / float64(len(rows)*(len(rows)-1))
-		}
-	}
-	least := math.Inf(1)
-	for _, w := range kernelWidths {
-		for _, p := range kernelPenalties {
-			if err := ctx.Err(); err != nil {
-				return 0, 0, err
-			}
-			_, left, err := solveKernel(d, distances, rows, 1/(w*max(typical, 1e-9)), p, true)
-			if err != nil {
-				return 0, 0, err
-			}
-			if e := rms(left); e < least {
-				rate, penalty, least = 1/(w*max(typical, 1e-9)), p, e
-			}
-		}
-	}
-	return rate, penalty, nil
-}
-
-// solveKernel returns the weights of rows and, if asked for, the error of each
-// row when the model learns all others: weight i / (inverse)ii (Rasmussen and
-// Williams, 5.12).
-func solveKernel(d *data, distances *mat.SymDense, rows []int, rate, penalty float64, leaveOut bool) (weights, left []float64, err error) {
+// solveKernel returns the weights (K + noise I)^-1 y of rows, 0 for all others.
+func solveKernel(d *data, all *mat.Dense, rows []int, noise float64) ([]float64, error) {
 	n := len(rows)
 	k := mat.NewSymDense(n, nil)
 	y := mat.NewVecDense(n, nil)
 	for a, i := range rows {
-		for b, j := range rows[:a+1] {
-			k.SetSym(a, b, math.Exp(-rate*distances.At(i, j)))
+		for b := a; b < n; b++ {
+			k.SetSym(a, b, all.At(i, rows[b]))
 		}
-		k.SetSym(a, a, 1+penalty)
+		k.SetSym(a, a, k.At(a, a)+noise)
 		y.SetVec(a, d.y[i])
 	}
 	var chol mat.Cholesky
 	if !chol.Factorize(k) {
-		return nil, nil, errors.New("the kernel matrix is singular")
+		return nil, errors.New("the kernel matrix is singular")
 	}
 	w := mat.NewVecDense(n, nil)
 	if err := chol.SolveVecTo(w, y); err != nil && !isCondition(err) {
-		return nil, nil, err
+		return nil, err
 	}
-	weights = w.RawVector().Data
-	if !leaveOut {
-		return weights, nil, nil
+	out := make([]float64, len(d.y))
+	for i, r := range rows {
+		out[r] = w.AtVec(i)
 	}
-	inverse := mat.NewSymDense(n, nil)
-	if err := chol.InverseTo(inverse); err != nil && !isCondition(err) {
-		return nil, nil, err
-	}
-	left = make([]float64, n)
-	for i := range left {
-		left[i] = weights[i] / inverse.At(i, i)
-	}
-	return weights, left, nil
+	return out, nil
 }
 
-// emitKernel writes exp(2 rate x.s - rate|s|^2 - rate|x|^2) weights, with s the
-// rows learned from: [N, K+1].
-func emitKernel(b *onnx.Builder, x onnx.Value, d *data, rate float64, weights [][]float64) onnx.Value {
-	n := len(d.y)
-	support, offset := onnx.NewTensor(onnx.Float, d.width, n), onnx.NewTensor(onnx.Float, n)
+// emitKernel writes smooth * exp(x S') W + linear * x S'W, with S the rows
+// learned from: [N, K+1]. The linear part needs no rows.
+func emitKernel(b *onnx.Builder, x onnx.Value, support *mat.Dense, c covariance, weights [][]float64) onnx.Value {
+	n, features := support.Dims()
+	s := onnx.NewTensor(onnx.Float, features, n)
 	for i := range n {
-		norm := 0.0
-		for j, v := range d.row(i) {
-			support.Floats()[j*n+i] = float32(2 * rate * float64(v))
-			norm += float64(v) * float64(v)
+		for j, v := range support.RawRowView(i) {
+			s.Floats()[j*n+i] = float32(v)
 		}
-		offset.Floats()[i] = float32(-rate * norm)
 	}
-	dots := b.Op("Gemm", []onnx.Value{x, b.Init("support", support), b.Init("offset", offset)})
-	norm := b.Op("ReduceSum", []onnx.Value{b.Op("Mul", []onnx.Value{x, x}), b.ConstInts("axis", 1)})
-	scaled := b.Op("Mul", []onnx.Value{norm, b.ConstFloat("rate", float32(rate))})
-	like := b.Op("Exp", []onnx.Value{b.Op("Sub", []onnx.Value{dots, scaled})})
-	return b.Op("MatMul", []onnx.Value{like, b.Init("weights", columns(weights))})
+	smooth, linear := make([][]float64, len(weights)), make([][]float64, len(weights))
+	for m, w := range weights {
+		smooth[m] = make([]float64, n)
+		for i, v := range w {
+			smooth[m][i] = c.smooth * v
+		}
+		out := mat.NewVecDense(features, nil)
+		out.MulVec(support.T(), mat.NewVecDense(n, w))
+		out.ScaleVec(c.linear, out)
+		linear[m] = out.RawVector().Data
+	}
+	like := b.Op("Exp", []onnx.Value{b.Op("MatMul", []onnx.Value{x, b.Init("support", s)})})
+	bent := b.Op("MatMul", []onnx.Value{like, b.Init("weights", columns(smooth))})
+	straight := b.Op("MatMul", []onnx.Value{x, b.Init("linear", columns(linear))})
+	return b.Op("Add", []onnx.Value{bent, straight})
 }

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-
-	"gonum.org/v1/gonum/mat"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"hanas/onnx"
 	"hanas/train"
@@ -19,12 +20,23 @@ import (
 func fitMLP(ctx context.Context, engine onnx.Engine, d *data, set Settings) (*fitted, error) {
 	nets := make([]map[string]*onnx.Tensor, set.Members)
 	members := make([][]float64, set.Members)
-	for k := range nets {
-		var err error
-		if nets[k], err = trainMLP(ctx, engine, d, set, k); err != nil {
+	errs := make([]error, set.Members)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(set.Members, runtime.GOMAXPROCS(0)) { // a step is too small for a runtime to share among cores
+		wg.Go(func() {
+			for k := int(next.Add(1)) - 1; k < set.Members; k = int(next.Add(1)) - 1 {
+				if nets[k], errs[k] = trainMLP(ctx, engine, d, set, k); errs[k] == nil {
+					members[k], errs[k] = runMLP(ctx, engine, nets[k], d)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for k, err := range errs {
+		if err != nil {
 			return nil, fmt.Errorf("member %d: %w", k, err)
 		}
-		members[k] = runMLP(nets[k], d)
 	}
 	f := &fitted{emit: func(b *onnx.Builder, x onnx.Value) (onnx.Value, onnx.Value) {
 		var outs []onnx.Value
@@ -104,17 +116,29 @@ func trainMLP(ctx context.Context, engine onnx.Engine, d *data, set Settings, k 
 }
 
 // runMLP predicts all rows.
-func runMLP(params map[string]*onnx.Tensor, d *data) []float64 {
-	h := mat.NewDense(len(d.y), d.width, wide(d.x))
-	for i := 1; params[layerName("w", i)] != nil; i++ {
-		if i > 1 {
-			h.Apply(func(_, _ int, v float64) float64 { return max(v, 0) }, h)
-		}
-		w, bias := params[layerName("w", i)], params[layerName("b", i)].Floats()
-		next := mat.NewDense(len(d.y), w.Shape[1], nil)
-		next.Mul(h, mat.NewDense(w.Shape[0], w.Shape[1], wide(w.Floats())))
-		next.Apply(func(_, j int, v float64) float64 { return v + float64(bias[j]) }, next)
-		h = next
+func runMLP(ctx context.Context, engine onnx.Engine, params map[string]*onnx.Tensor, d *data) ([]float64, error) {
+	b := onnx.NewBuilder("member")
+	b.Opset("", 13)
+	x := b.Input("x", onnx.Float, -1, d.width)
+	b.Output(b.Name(stack(b, x, len(params)/2, func(name string) onnx.Value { return b.Init(name, params[name]) }), "y"))
+	m, err := b.Build()
+	if err != nil {
+		return nil, err
 	}
-	return h.RawMatrix().Data
+	r, err := engine(m)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var out []float64
+	for from := 0; from < len(d.y); from += chunk {
+		n := min(chunk, len(d.y)-from)
+		in := onnx.From(d.x[from*d.width:(from+n)*d.width], n, d.width)
+		got := onnx.NewTensor(onnx.Float, n, 1)
+		if err := r.Run(ctx, []*onnx.Tensor{in}, []*onnx.Tensor{got}); err != nil {
+			return nil, err
+		}
+		out = append(out, wide(got.Floats())...)
+	}
+	return out, nil
 }

@@ -83,9 +83,8 @@ func (n *Net) Search(ctx context.Context, engine onnx.Engine, s *Statistics, fro
 
 // choose is the choice of steps whose losses add up to the least among those
 // that fit: a knapsack with one choice a layer, solved exactly over bytes that
-// are rounded up to a 4,096th of the limit (so that what is chosen fits).
+// are rounded up to a 4,096th of what may be used (so that what is chosen fits).
 func (n *Net) choose(from Bits, steps []step, limit int64) Bits {
-	const cells = 4096
 	options := map[int][]step{}
 	fixed := Bits{slices.Clone(from.W), slices.Clone(from.A)}
 	for i := range n.Units {
@@ -100,7 +99,8 @@ func (n *Net) choose(from Bits, steps []step, limit int64) Bits {
 	for i := range options {
 		rest -= n.bytesOf(i, from.W[i])
 	}
-	cell := float64(limit-rest) / cells
+	cells := int(min(limit-rest, 4096))
+	cell := float64(limit-rest) / float64(cells)
 	least := make([]float64, cells+1) // by cells used at most
 	picked := make([][]int, len(n.Units))
 	for i := range n.Units {

@@ -148,14 +148,38 @@ type Layer struct {
 	LatencyMS float64 `json:"latency_ms,omitempty"`
 }
 
-// PredictorFit is how well the accuracy predictor ranks held-out samples.
+// PredictorFit is how well the accuracy predictor does on held-out samples.
 type PredictorFit struct {
+	Kind       string       `json:"kind,omitempty"` // of model: "kernel", "mlp", …
+	Tau        float64      `json:"tau"`
+	TauMACs    float64      `json:"tau_macs,omitempty"`    // of MACs alone on the same samples
+	TauCeiling float64      `json:"tau_ceiling,omitempty"` // of the truth with another measurement of it; 0 = not known
+	Rho        float64      `json:"rho"`
+	RMSEpp     float64      `json:"rmse_pp"`
+	BiasPP     float64      `json:"bias_pp"`
+	Coverage68 float64      `json:"coverage_68,omitempty"` // share within one predicted deviation
+	Coverage95 float64      `json:"coverage_95,omitempty"` // within 1.96
+	NTrain     int          `json:"n_train"`
+	NTest      int          `json:"n_test"`
+	Bands      []FitBand    `json:"bands,omitempty"` // quarters of the truth, worst first
+	Curve      []CurvePoint `json:"curve,omitempty"` // learning curve, fewest rows first
+}
+
+// FitBand is the part of a PredictorFit whose true accuracy is in [From, To].
+type FitBand struct {
+	From   float64 `json:"from"` // fraction
+	To     float64 `json:"to"`
 	Tau    float64 `json:"tau"`
-	Rho    float64 `json:"rho"`
 	RMSEpp float64 `json:"rmse_pp"`
 	BiasPP float64 `json:"bias_pp"`
-	NTrain int     `json:"n_train"`
-	NTest  int     `json:"n_test"`
+	N      int     `json:"n"`
+}
+
+// CurvePoint is how well a predictor of so many rows does.
+type CurvePoint struct {
+	Rows   int     `json:"rows"`
+	Tau    float64 `json:"tau"`
+	RMSEpp float64 `json:"rmse_pp"`
 }
 
 // Pair is a prediction and what was measured.

@@ -37,7 +37,11 @@ func demo() *report.Data {
 			d.Latency = append(d.Latency, report.Pair{Predicted: l * math.Exp(0.04*rng.NormFloat64()), Measured: l, Label: fmt.Sprintf("net %d", i)})
 		}
 	}
-	d.Predictor = report.PredictorFit{Tau: 0.874, Rho: 0.971, RMSEpp: 1.21, BiasPP: -0.08, NTrain: 1800, NTest: 500}
+	d.Predictor = report.PredictorFit{
+		Kind: "kernel", Tau: 0.874, TauMACs: 0.61, TauCeiling: 0.93, Rho: 0.971, RMSEpp: 1.21, BiasPP: -0.08, Coverage68: 0.69, Coverage95: 0.94, NTrain: 1800, NTest: 500,
+		Bands: []report.FitBand{{0.71, 0.74, 0.7, 1.4, 0.1, 250}, {0.74, 0.78, 0.72, 1, -0.2, 250}},
+		Curve: []report.CurvePoint{{50, 0.71, 2.6}, {100, 0.78, 2.1}, {200, 0.82, 1.7}, {400, 0.84, 1.5}, {800, 0.86, 1.3}, {1800, 0.874, 1.21}},
+	}
 	for s := range 900 {
 		t := float64(s) / 900
 		d.Training = append(d.Training, report.Step{

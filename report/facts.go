@@ -211,12 +211,6 @@ func frontTable(points []Point) table {
 	return t.trim()
 }
 
-func predictorTable(p PredictorFit) table {
-	return table{Head: []string{"Kendall's τ-b", "Spearman's ρ", "RMSE", "bias", "trained on", "tested on"}, Rows: [][]string{{
-		fmt.Sprintf("%.3f", p.Tau), fmt.Sprintf("%.3f", p.Rho), fmt.Sprintf("%.2f pp", p.RMSEpp), fmt.Sprintf("%+.2f pp", p.BiasPP), whole(p.NTrain), whole(p.NTest),
-	}}}
-}
-
 func kindsTable(s TableSummary) table {
 	t := table{Head: []string{"operator", "rows", marks[Measured] + " measured", marks[Imported] + " imported", marks[Predicted] + " predicted", marks[Modelled] + " modelled", "least µs", "median µs", "most µs"}, Left: 1}
 	some := func(n int) string {

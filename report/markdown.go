@@ -45,7 +45,7 @@ func Markdown(w io.Writer, d *Data) error {
 	}
 	m.progress(d.Progress)
 	if d.Predictor.NTest > 0 {
-		m.table("Accuracy predictor", predictorTable(d.Predictor))
+		m.predictor(d.Predictor)
 	}
 	m.table("Latency table", kindsTable(d.Table))
 	if note := tableNote(d.Table); note != "" {

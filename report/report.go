@@ -78,7 +78,9 @@ type view struct {
 	Bits                   []int
 	Accuracy, Latency      template.HTML
 	AccuracyN, LatencyN    int
-	Predictor              *table
+	Predictor, FitBands    *table
+	FitNote                string
+	CurveError, CurveTau   template.HTML
 	Loss, Learning         template.HTML
 	Times, Memory, BitBars template.HTML
 	Bars                   template.HTML
@@ -128,8 +130,12 @@ func newView(d *Data) *view {
 	v.Latency = pairPlot(d.Latency, "latency in ms", plain, true)
 	v.Loss, v.Learning = trainingPlots(d.Training)
 	if d.Predictor.NTest > 0 {
-		t := predictorTable(d.Predictor)
-		v.Predictor = &t
+		t, bands := predictorTable(d.Predictor), bandsTable(d.Predictor)
+		v.Predictor, v.FitNote = &t, fitNote(d.Predictor)
+		if len(bands.Rows) > 0 {
+			v.FitBands = &bands
+		}
+		v.CurveError, v.CurveTau = curvePlots(d.Predictor)
 	}
 	for _, w := range d.Winners {
 		if svg := layerPicture(w, widestOf(d.Winners)); svg != "" {

@@ -14,20 +14,15 @@ func BenchmarkPaperScale(b *testing.B) {
 	sp, err := space.Preset("ofa-mbv3-w1.0")
 	must(b, err)
 	for b.Loop() {
-		rng := rand.New(rand.NewPCG(1, 1))
-		w, err := Create(filepath.Join(b.TempDir(), "s"), sp, Info{})
+		rows := NewAll(sp, sp.Uniform(50000, rand.New(rand.NewPCG(1, 1))))
+		inParts(len(rows), func(i int) {
+			a, err := sp.Parse(rows[i].Arch)
+			must(b, err)
+			rows[i].Accuracy = .7 + .05*float64(sp.Features(a)[0])
+		})
+		w, err := Create(filepath.Join(b.TempDir(), "s"), sp, Info{BatchRows: 1024})
 		must(b, err)
-		var features []float32
-		for w.Rows() < 50000 {
-			a := sp.Random(rng)
-			if w.Has(sp.Key(a)) {
-				continue
-			}
-			s := New(sp, a)
-			features = sp.AppendFeatures(features[:0], a)
-			s.Accuracy = .7 + .05*float64(features[0])
-			must(b, w.Append([]Sample{s}))
-		}
+		must(b, w.Append(rows))
 		must(b, w.Close())
 	}
 }

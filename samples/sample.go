@@ -48,7 +48,7 @@ func SplitOf(key string) string {
 
 // New is a sample of a with everything but its scores filled in.
 func New(sp *space.Space, a space.Arch) Sample {
-	c := space.Cost(sp.Layers(a))
+	c := sp.CostOf(a)
 	key := sp.Key(a)
 	return Sample{Arch: key, MACs: c.MACs, Params: c.Params, WeightBytes: c.WeightBytes, Split: SplitOf(key), Provenance: Measured}
 }

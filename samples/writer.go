@@ -129,10 +129,8 @@ func (w *Writer) rewind(d decoded) error {
 		}
 		end, rows = b.end, rows+b.rows
 	}
-	for i := range d.samples {
-		if err := w.admit(&d.samples[i]); err != nil {
-			return fmt.Errorf("row %d: %w", i, err)
-		}
+	if i, err := w.admit(d.samples); err != nil {
+		return fmt.Errorf("row %d: %w", i, err)
 	}
 	w.wait = append(w.wait, d.samples[rows:]...)
 	if err := w.file.Truncate(int64(end)); err != nil {
@@ -154,52 +152,55 @@ type measurement struct {
 
 func (s *Sample) measurement() measurement { return measurement{s.Arch, s.Seed} }
 
-// admit checks a sample and remembers its key.
-func (w *Writer) admit(s *Sample) error {
-	if _, dup := w.seen[s.measurement()]; dup {
-		return fmt.Errorf("%s is in the store already, with seed %d", s.Arch, s.Seed)
+// admit checks samples and remembers their keys; of a faulty one it gives the
+// place and remembers none.
+func (w *Writer) admit(batch []Sample) (int, error) {
+	if i, err := checkAll(batch, w.space); err != nil {
+		return i, err
 	}
-	if err := s.check(w.space); err != nil {
-		return err
+	for i := range batch {
+		s := &batch[i]
+		if _, dup := w.seen[s.measurement()]; dup {
+			w.forget(batch[:i])
+			return i, fmt.Errorf("%s is in the store already, with seed %d", s.Arch, s.Seed)
+		}
+		w.seen[s.measurement()] = struct{}{}
+		w.archs[s.Arch] = struct{}{}
 	}
-	w.seen[s.measurement()] = struct{}{}
-	w.archs[s.Arch] = struct{}{}
-	return nil
+	return 0, nil
 }
 
 // Append adds samples in order. Either all are accepted or, when one is
-// faulty or in the store already, none.
+// faulty or in the store already, none. Many at once are checked on all cores.
 func (w *Writer) Append(batch []Sample) error {
 	if w.err != nil {
 		return w.err
 	}
-	for i := range batch {
-		if err := w.admit(&batch[i]); err != nil {
-			w.forget(batch[:i])
-			return fmt.Errorf("samples: append to %s: sample %d: %w", w.path, i, err)
-		}
+	if i, err := w.admit(batch); err != nil {
+		return fmt.Errorf("samples: append to %s: sample %d: %w", w.path, i, err)
 	}
 	w.wait = append(w.wait, batch...)
-	for len(w.wait) >= w.info.BatchRows {
-		if err := w.flush(w.info.BatchRows); err != nil {
+	written := 0
+	for len(w.wait)-written >= w.info.BatchRows {
+		if err := w.flush(w.wait[written : written+w.info.BatchRows]); err != nil {
 			return err
 		}
+		written += w.info.BatchRows
 	}
+	w.wait = append(w.wait[:0], w.wait[written:]...)
 	return nil
 }
 
-// flush writes the first n waiting rows as one batch.
-func (w *Writer) flush(n int) error {
-	frame, err := w.codec.batch(w.wait[:n])
+// flush writes rows as one batch.
+func (w *Writer) flush(rows []Sample) error {
+	frame, err := w.codec.batch(rows)
 	if err == nil {
 		_, err = w.file.Write(frame)
 	}
 	if err != nil {
 		w.err = fmt.Errorf("samples: write %s: %w", w.path, err)
-		return w.err
 	}
-	w.wait = append(w.wait[:0], w.wait[n:]...)
-	return nil
+	return w.err
 }
 
 // forget takes back what admit remembered.
@@ -228,7 +229,7 @@ func (w *Writer) Info() Info { return w.info }
 // Close writes the rows that wait and the end mark, and syncs the file.
 func (w *Writer) Close() error {
 	if w.err == nil && len(w.wait) > 0 {
-		w.flush(len(w.wait)) // its error is kept in w.err
+		w.flush(w.wait) // its error is kept in w.err
 	}
 	err := w.err
 	if err == nil {

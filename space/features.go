@@ -36,10 +36,7 @@ func (s *Space) AppendFeatures(dst []float32, a Arch) []float32 {
 			dst = append(dst, v)
 		}
 	})
-	buf := scratch.Get().(*[]Layer)
-	*buf = s.AppendLayers((*buf)[:0], a)
-	c := Cost(*buf)
-	scratch.Put(buf)
+	c := s.CostOf(a)
 	for _, v := range [3]int64{c.MACs, c.Params, c.WeightBytes} {
 		dst = append(dst, float32(math.Log10(float64(v)/1e6)))
 	}

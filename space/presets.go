@@ -33,6 +33,18 @@ var presets = []Space{
 	},
 	onceForAll("ofa-mbv3-w1.0", []int{16, 24, 40, 80, 112, 160}, 16, 960, 1280),
 	onceForAll("ofa-mbv3-w1.2", []int{24, 32, 48, 96, 136, 192}, 24, 1152, 1536),
+	everyFour(onceForAll("ofa-mbv3-w1.0-r4", []int{16, 24, 40, 80, 112, 160}, 16, 960, 1280)),
+	everyFour(onceForAll("ofa-mbv3-w1.2-r4", []int{24, 32, 48, 96, 136, 192}, 24, 1152, 1536)),
+}
+
+// everyFour has all resolutions that Once-for-All trained: steps of four where
+// its predictor and the plain spaces have sixteen.
+func everyFour(s Space) Space {
+	s.Resolutions = nil
+	for r := 128; r <= 224; r += 4 {
+		s.Resolutions = append(s.Resolutions, r)
+	}
+	return s
 }
 
 // onceForAll is the MobileNetV3 space of Once-for-All (Cai et al. 2020), in

@@ -5,6 +5,8 @@
 //
 //	go run ./bench/predictor -data ../shared/data -out splits
 //	python3 bench/predictor/peers.py splits     # scikit-learn's SVR and MLP
+//	go run ./bench/predictor -data ../shared/data -out splits -large
+//	python3 bench/predictor/peers_large.py splits   # PyTorch's and scikit-learn's MLP
 package main
 
 import (
@@ -39,7 +41,20 @@ func main() {
 	data := flag.String("data", filepath.Join("..", "shared", "data"), "folder of the shared data")
 	out := flag.String("out", "splits", "folder for the peer's input")
 	seeds := flag.Int("seeds", 5, "number of splits")
+	large := flag.Bool("large", false, "fit 50,000 labelled networks instead, for peers_large.py")
+	set := predictor.Settings{Kinds: []string{"mlp"}, Hidden: []int{largeHidden, largeHidden, largeHidden}}
+	flag.IntVar(&set.Members, "members", 2, "networks of the large fit, each on all parts of the rows but one")
+	flag.IntVar(&set.Epochs, "epochs", 0, "passes over the rows of the large fit")
+	flag.IntVar(&set.Batch, "batch", 0, "rows a step of the large fit")
+	flag.Float64Var(&set.Rate, "rate", 0, "learning rate of the large fit")
+	flag.Float64Var(&set.Decay, "decay", 0, "weight decay of the large fit")
 	flag.Parse()
+	if *large {
+		if err := runLarge(context.Background(), *data, *out, set); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := run(context.Background(), *data, *out, *seeds); err != nil {
 		log.Fatal(err)
 	}

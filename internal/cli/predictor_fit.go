@@ -11,26 +11,20 @@ import (
 	"hanas/onnx/ort"
 	"hanas/predictor"
 	"hanas/samples"
-	"hanas/space"
 )
 
 // fitAnswer is what `hanas predictor fit --json` prints; its first keys are
 // those of predictor.json.
 type fitAnswer struct {
-	predictor.Judgement
-	NTrain         int                          `json:"n_train"`
-	NTest          int                          `json:"n_test"`
-	Kind           string                       `json:"kind"`
-	CrossValidated map[string]predictor.Metrics `json:"cross_validated"`
-	Curve          []predictor.CurvePoint       `json:"curve,omitempty"`
-	File           string                       `json:"file"`
+	predictor.Assessment
+	File string `json:"file"`
 }
 
 // fitFlags are the flags of predictor fit.
 type fitFlags struct {
-	file, name, out string
-	curve, anyway   bool
-	set             predictor.Settings
+	file, name, out, base string
+	curve, anyway         bool
+	set                   predictor.Settings
 }
 
 func (a *app) predictorFitCommand() *cobra.Command {
@@ -51,6 +45,7 @@ that does not rank better than MACs alone is not written (exit code 1).`,
 	cmd.Flags().StringSliceVar(&f.set.Kinds, "kinds", nil, fmt.Sprintf("models that compete, of %v (default all)", predictor.Kinds()))
 	cmd.Flags().IntVar(&f.set.Members, "members", 0, "parts of the cross-validation (default 5)")
 	cmd.Flags().Uint64Var(&f.set.Seed, "seed", 0, "seed")
+	cmd.Flags().StringVar(&f.base, "base", "", "predictor of the same space to build on, e.g. one fitted on samples at the highest bits")
 	cmd.Flags().BoolVar(&f.curve, "curve", false, "also fit on 50, 100, 200, … rows: the learning curve")
 	cmd.Flags().BoolVar(&f.anyway, "anyway", false, "write even a predictor that is no better than MACs alone")
 	spaceFlag(cmd, &f.name)
@@ -72,6 +67,12 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 	if info.SpaceHash != sp.Hash() {
 		return badInput(fmt.Errorf("%s: of space %q, not of %q (say --space)", f.file, info.Space, sp.Name))
 	}
+	var base *predictor.Model
+	if f.base != "" {
+		if base, err = predictor.ReadModel(f.base, sp); err != nil {
+			return badInput(err)
+		}
+	}
 	c := a.console()
 	defer c.Close()
 	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
@@ -79,47 +80,18 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 		return err
 	}
 	defer rt.Close()
-	answer, model, err := fitAndJudge(ctx, rt.Engine(ort.Settings{}), sp, all, f)
+	model, got, err := predictor.Assess(ctx, rt.Engine(ort.Settings{}), sp, all, predictor.Trial{Settings: f.set, Curve: f.curve, Base: base})
 	if err != nil {
-		return err
+		return badInput(err)
 	}
-	if !answer.Useful() && !f.anyway {
-		return fmt.Errorf("predictor fit: tau %.3f on %d held-out sub-networks, MACs alone have %.3f: not written (score more samples, or say --anyway)",
-			answer.Tau, answer.NTest, answer.TauMACs)
+	answer := fitAnswer{got, f.out}
+	if why := answer.Complaint(); why != "" && !f.anyway {
+		return fmt.Errorf("predictor fit: not written: %s (or say --anyway)", why)
 	}
 	if err := onnx.WriteFile(f.out, model.Graph); err != nil {
 		return err
 	}
 	return a.print(answer, answer.text)
-}
-
-// fitAndJudge learns from the splits train and val and judges on test.
-func fitAndJudge(ctx context.Context, engine onnx.Engine, sp *space.Space, all []samples.Sample, f fitFlags) (fitAnswer, *predictor.Model, error) {
-	answer := fitAnswer{File: f.out}
-	test := samples.Select(all, samples.Test)
-	learn := samples.Distinct(append(samples.Select(all, samples.Train), samples.Select(all, samples.Val)...))
-	m, err := predictor.Fit(ctx, engine, sp, learn, f.set)
-	if err != nil {
-		return answer, nil, badInput(err)
-	}
-	if answer.Judgement, err = predictor.JudgeModel(ctx, engine, m, sp, test); err != nil {
-		return answer, nil, err
-	}
-	tested := samples.Distinct(test)
-	truth := make([]float64, len(tested))
-	for i, s := range tested {
-		truth[i] = s.Accuracy
-	}
-	answer.SetNoise(samples.NoiseOf(all), truth)
-	answer.NTrain, answer.NTest, answer.Kind, answer.CrossValidated = len(learn), len(tested), m.Report.Kind, m.Report.CrossValidated
-	if f.curve {
-		study := predictor.Study{Train: learn, Test: tested, Settings: f.set}
-		for n := 50; n < 2*len(learn); n *= 2 {
-			study.Sizes = append(study.Sizes, n)
-		}
-		answer.Curve, err = predictor.Curve(ctx, engine, sp, study)
-	}
-	return answer, m, err
 }
 
 func (f *fitAnswer) text(w io.Writer) {

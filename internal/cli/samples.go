@@ -24,7 +24,7 @@ type samplesAnswer struct {
 }
 
 func (a *app) samplesCommand() *cobra.Command {
-	return group("samples", "Scored sub-networks", a.samplesInfoCommand(), a.samplesImportCommand(), a.samplesVerifyCommand())
+	return group("samples", "Scored sub-networks", a.samplesInfoCommand(), a.samplesImportCommand(), a.samplesDrawCommand(), a.samplesVerifyCommand())
 }
 
 func (a *app) samplesInfoCommand() *cobra.Command {

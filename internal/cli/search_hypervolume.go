@@ -11,11 +11,10 @@ import (
 	"hanas/surrogate"
 )
 
-// nsga2 is how the flags search: children are bred for each latency limit, in
-// ascending order whatever that of the flags, so that it changes nothing.
+// nsga2 is how the flags search: children are bred for each latency limit.
 func (f *searchFlags) nsga2() nsga2.Settings {
 	s := nsga2.Settings{Population: f.population, Evaluations: f.evaluations, Seed: f.seed}
-	for _, limit := range slices.Sorted(slices.Values(f.limits)) {
+	for _, limit := range slices.Sorted(slices.Values(f.limits)) { // the order in which they were said is no matter
 		s.Targets = append(s.Targets, search.Limit{Objective: 1, Max: limit})
 	}
 	return s
