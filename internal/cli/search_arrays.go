@@ -195,6 +195,9 @@ func (f *searchFlags) arraysAnswer(c *surrogate.Compiled, r *search.Result[surro
 		}
 		answer.Best = append(answer.Best, b)
 	}
+	if answer.Winners, err = f.winners(plain); err != nil {
+		return nil, err
+	}
 	if f.out != "" {
 		err = os.WriteFile(f.out, append(data, '\n'), 0o666)
 	}

@@ -57,7 +57,7 @@ func TestSearchReachesOnceForAll(t *testing.T) {
 	f.population, f.evaluations = 100, 50_000
 	problem := surrogate.NewJudge(c, p, surrogate.Limits{LatencyMS: 35}).Problem()
 	var answer *searchAnswer
-	for f.seed = 1; f.seed <= 6; f.seed++ {
+	for _, f.seed = range []uint64{1, 6, 7} { // without children for the limits, 6 and 7 miss one
 		r, err := nsga2.Run(ctx, problem, f.nsga2(), nil)
 		if err != nil {
 			t.Fatal(err)
