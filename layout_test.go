@@ -60,6 +60,7 @@ var imports = map[string]string{
 	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
 	"bench/rooflines": "latency space",
 	"bench/predictor": "onnx onnx/ort predictor samples space",
+	"bench/search":    "latency onnx/ort predictor search search/nsga2 search/searchtest space surrogate",
 	"bench/cocoeval":  "datasets eval",
 
 	// imported by tests only

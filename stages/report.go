@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"hanas/configs"
 	"hanas/latency"
 	"hanas/onnx/ort"
 	"hanas/pipeline"
@@ -24,9 +25,11 @@ type artifacts struct {
 	validation validationRecord
 	table      *latency.Table
 	estimator  *latency.Estimator
+	refined    refineRecord       // zero without the stage
+	scored     map[string]float64 // by Arch: what refining scored
 }
 
-func readArtifacts(p *pipeline.Pass) (*artifacts, error) {
+func (e *Env) readArtifacts(p *pipeline.Pass) (*artifacts, error) {
 	var a artifacts
 	for name, v := range map[string]any{
 		dataFile: &a.data, trainingFile: &a.training, predictorJSON: &a.predictor, latencyJSON: &a.latency,
@@ -40,13 +43,25 @@ func readArtifacts(p *pipeline.Pass) (*artifacts, error) {
 	if a.table, err = latency.ReadTable(p.Input(lutFile)); err != nil {
 		return nil, err
 	}
-	a.estimator, err = latency.ReadEstimator(p.Input(estimatorFile), a.table)
+	if a.estimator, err = latency.ReadEstimator(p.Input(estimatorFile), a.table); err != nil {
+		return nil, err
+	}
+	if e.Config.Refine.Rounds == 0 {
+		return &a, nil
+	}
+	a.scored = map[string]float64{}
+	err = readJSON(p.Input(refineJSON), &a.refined)
+	for _, round := range a.refined.Rounds {
+		for i, key := range round.Arch {
+			a.scored[key] = round.Scored[i]
+		}
+	}
 	return &a, err
 }
 
 // runReport draws the page and its tables.
 func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
-	a, err := readArtifacts(p)
+	a, err := e.readArtifacts(p)
 	if err != nil {
 		return err
 	}
@@ -96,7 +111,7 @@ func (e *Env) reportRun(a *artifacts) *report.Data {
 	m := ort.ThisMachine()
 	return &report.Data{Title: title, Run: report.Run{
 		Preset: e.Config.Name, Command: "hanas run " + e.Config.Name, Seed: e.Config.Seed,
-		Space: e.Space.Name, SpaceLog10: e.Space.Log10Size(), Dataset: a.data.Info.Kind,
+		Space: e.Space.Name, SpaceLog10: e.Space.Log10Size(), Dataset: dataName(e.Config.Data),
 		Images: [3]int{a.data.Train, a.data.Val, a.data.Test}, Classes: len(a.data.Info.Classes), ImageSize: a.data.Info.Size,
 		Device: a.table.Device, Machine: fmt.Sprintf("%s, %d cores", m.CPU, m.Cores), Runtime: a.table.Runtime + " " + a.table.Version, Threads: a.table.Threads,
 	}}
@@ -107,6 +122,9 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 	out := report.Point{
 		Arch: pt.Arch, Accuracy: report.Figure{Value: pt.Accuracy, From: report.Predicted, Std: pt.Std},
 		Latency: report.Fig(pt.LatencyMS, report.Predicted), Memory: report.Fig(float64(pt.MemoryBytes), report.Modelled),
+	}
+	if v, ok := a.scored[pt.Arch]; ok {
+		out.Measured = report.Fig(v, report.Measured)
 	}
 	if i := slices.IndexFunc(a.validation.Models, func(m checkedModel) bool { return m.Arch == pt.Arch }); i >= 0 {
 		out.Measured = report.Fig(a.validation.Models[i].Top1Scored, report.Measured)
@@ -212,8 +230,21 @@ func (e *Env) notes(a *artifacts) []string {
 		"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
 		"Memory is modelled: weights at their bits, scales and biases, and the largest sum of live activations at their bits.",
 	}
+	if n := len(a.refined.Rounds); n > 0 {
+		first, last := a.refined.Rounds[0].Metrics, a.refined.Rounds[n-1].Metrics
+		notes = append(notes, fmt.Sprintf("Where the search went, predictions were off by %.1f points rms (%+.1f in the mean) on %d networks scored in the first round of refining, and by %.1f (%+.1f) in the last of %d.",
+			first.RMSEpp, first.BiasPP, first.N, last.RMSEpp, last.BiasPP, n))
+	}
 	if a.data.Info.Kind == "glyphs" {
 		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
 	}
 	return notes
+}
+
+// dataName is how a reader knows the images: the kind, and the last of the path.
+func dataName(d configs.Data) string {
+	if d.Path == "" {
+		return d.Kind
+	}
+	return filepath.Base(filepath.Clean(d.Path)) + " (" + d.Kind + ")"
 }

@@ -88,7 +88,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 2,
+			Name: "report", Doc: "draws the tables and plots", Version: 4,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},
@@ -100,6 +100,8 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Makes:    []string{refinedFile, refinedSamples, refineJSON},
 			Settings: with(settings{"refine": cfg.Refine, "search": cfg.Search, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,
 		}
+		last := &stages[len(stages)-1] // the report tells of it
+		last.Needs = append(last.Needs, refineJSON)
 		at := slices.IndexFunc(stages, func(s pipeline.Stage) bool { return s.Name == "search" })
 		stages = slices.Insert(stages, at, refine)
 	}

@@ -120,13 +120,19 @@ func (j *Judge) points(ctx context.Context, genomes []Genome) ([]search.Point, e
 		points[i].Objectives = objectives[2*i : 2*i+2 : 2*i+2]
 	}
 	workers := min(len(j.rows), len(genomes))
-	errs := make(chan error, workers)
-	for w := range workers {
-		from, to := w*len(genomes)/workers, (w+1)*len(genomes)/workers
-		go func() { errs <- j.share(ctx, w, genomes[from:to], points[from:to]) }()
+	if workers == 0 {
+		return points, nil
 	}
-	var first error
-	for range workers {
+	share := func(w int) error {
+		from, to := w*len(genomes)/workers, (w+1)*len(genomes)/workers
+		return j.share(ctx, w, genomes[from:to], points[from:to])
+	}
+	errs := make(chan error, workers)
+	for w := 1; w < workers; w++ {
+		go func() { errs <- share(w) }()
+	}
+	first := share(0) // here: another goroutine would have to be woken for it
+	for range workers - 1 {
 		if err := <-errs; first == nil {
 			first = err
 		}

@@ -37,6 +37,7 @@ type searchAnswer struct {
 	RandomHypervolume float64         `json:"random_hypervolume"` // of as many random sub-networks
 	Best              []bestPoint     `json:"best"`
 	Front             json.RawMessage `json:"front"` // points of front.json
+	Winners           []winner        `json:"winners,omitempty"`
 }
 
 type searchFlags struct {
@@ -48,6 +49,8 @@ type searchFlags struct {
 	bits                                  []int
 	seed                                  uint64
 	unverified                            bool
+	prefer                                []string
+	diverse                               int
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -62,13 +65,17 @@ constrain the search: the front holds what is best under any.
 With --device, with tables of Once-for-All (--lut FILE.yaml, several joined by
 commas) or with its accuracy predictor (a .pth file), the space must choose
 image size, depth, kernel and expand ratio only, as ofa-mbv3-w1.2 does. The
-largest --latency-ms is then a hard limit, image sizes that no table prices are
-left out, and "seconds" is the search alone, without loading.`,
+largest --latency-ms is then a hard limit, half of the search goes to what is
+best under each, image sizes that no table prices are left out, and "seconds" is
+the search alone, without loading and without the random search beside it.`,
 		Example: `  hanas search --predictor runs/quick/refined.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
   hanas search --space ofa-mbv3-w1.2 --predictor acc_predictor.pth --device note10 --tables lut --latency-ms 25 --evaluations 50000
   hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := f.parsePreferences(); err != nil {
+				return err
+			}
 			if f.foreign() {
 				return a.searchArrays(cmd.Context(), f)
 			}
@@ -112,6 +119,8 @@ left out, and "seconds" is the search alone, without loading.`,
 	fl.Uint64Var(&f.seed, "seed", 1, "of the random draws")
 	fl.BoolVar(&f.unverified, "unverified", false, "use a table although its check failed (hanas latency verify)")
 	fl.StringVar(&f.out, "out", "", "also write the front to this file")
+	fl.StringArrayVar(&f.prefer, "prefer", nil, "`WISHES` such as top1>=76,latency<=22,memory<=3 (percent, ms, 10^6 bytes): tell the best point, or the nearest; may be repeated")
+	fl.IntVar(&f.diverse, "diverse", 0, "tell so many points that lie far apart")
 	spaceFlag(cmd, &f.space)
 	return cmd
 }
@@ -199,6 +208,9 @@ func (f *searchFlags) answer(file string) (*searchAnswer, error) {
 	for _, limit := range f.limits {
 		answer.Best = append(answer.Best, best(points, limit))
 	}
+	if answer.Winners, err = f.winners(points); err != nil {
+		return nil, err
+	}
 	if f.out != "" {
 		return answer, copyFile(f.out, file)
 	}
@@ -234,7 +246,15 @@ func (s *searchAnswer) text(w io.Writer) {
 			rows = append(rows, row("-", p))
 		}
 	}
+	for _, x := range s.Winners {
+		rows = append(rows, row(x.Why, x.frontPoint))
+	}
 	columns(w, rows)
+	for _, x := range s.Winners {
+		for _, miss := range x.Misses {
+			fmt.Fprintf(w, "no point is within %s\n", miss)
+		}
+	}
 	fmt.Fprintf(w, "%d points after %d evaluations in %.1f s; hypervolume %.4g, of random search %.4g\n",
 		len(points), s.Evaluations, s.Seconds, s.Hypervolume, s.RandomHypervolume)
 }

@@ -34,6 +34,8 @@ func (f *searchFlags) checkForeign() error {
 		return usage("say --predictor FILE and one of --lut FILE and --device NAME")
 	case f.space == "":
 		return usage("say --space NAME (built in: %v)", space.Presets())
+	case f.estimator != "":
+		return usage("%w", errCorrected)
 	case f.population < 2:
 		return usage("--population %d: want at least 2, one cannot breed", f.population)
 	case f.evaluations < f.population:
@@ -66,6 +68,9 @@ func (a *app) searchArrays(ctx context.Context, f searchFlags) error {
 	if err != nil {
 		return badInput(err)
 	}
+	if err := f.checkBits(sp, compiled.Arch(surrogate.Genome{})); err != nil {
+		return err
+	}
 	c := a.console()
 	defer c.Close()
 	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
@@ -82,17 +87,21 @@ func (a *app) searchArrays(ctx context.Context, f searchFlags) error {
 	if len(f.limits) > 0 {
 		limits.LatencyMS = slices.Max(f.limits)
 	}
-	judge := surrogate.NewJudge(compiled, p, limits)
+	problem := surrogate.NewJudge(compiled, p, limits).Problem()
 	begin := time.Now()
-	found, err := nsga2.Run(ctx, judge.Problem(), nsga2.Settings{Population: f.population, Evaluations: f.evaluations, Seed: f.seed}, nil)
+	found, err := nsga2.Run(ctx, problem, f.nsga2(), nil)
 	if err != nil {
 		return err
 	}
+	seconds := time.Since(begin).Seconds()
 	answer, err := f.arraysAnswer(compiled, found, map[string]string{"accuracy": "predicted", "latency_ms": from, "memory_bytes": "modelled: weights at their bits and peak activations"})
 	if err != nil {
 		return err
 	}
-	answer.Seconds = time.Since(begin).Seconds()
+	answer.Seconds = seconds
+	if answer.Hypervolume, answer.RandomHypervolume, err = hypervolumes(ctx, problem, found, f.seed); err != nil {
+		return err
+	}
 	c.Close()
 	return a.print(answer, answer.text)
 }
@@ -185,6 +194,9 @@ func (f *searchFlags) arraysAnswer(c *surrogate.Compiled, r *search.Result[surro
 			b.NearestMS = plain[0].LatencyMS
 		}
 		answer.Best = append(answer.Best, b)
+	}
+	if answer.Winners, err = f.winners(plain); err != nil {
+		return nil, err
 	}
 	if f.out != "" {
 		err = os.WriteFile(f.out, append(data, '\n'), 0o666)

@@ -28,6 +28,12 @@ type Settings struct {
 	MutationProb  float64   // per gene; 0 = the problem's own, usually 1/genes
 	Seed          uint64    // same seed, same result
 	Reference     []float64 // for the hypervolumes of Result.Steps; nil = none
+	// Targets are limits under which the least first objective is wanted most:
+	// TargetShare of the children (0 = 0.5) are bred from the TargetParents (0 =
+	// 25) best under each.
+	Targets       []search.Limit
+	TargetShare   float64
+	TargetParents int
 }
 
 // member is a candidate with its standing in the population.
@@ -49,7 +55,15 @@ func Run[G comparable](ctx context.Context, p *search.Problem[G], s Settings, pr
 	rng := search.NewRand(s.Seed)
 	result := &search.Result[G]{Archive: search.NewArchive(p)}
 	var parents []member[G] // P_t
-	breed := func(rng *rand.Rand) G { return child(rng, p, s, parents) }
+	near := newNiches[G](s)
+	breed := func(rng *rand.Rand) G {
+		if len(near) > 0 && rng.Float64() < s.TargetShare {
+			if g, ok := near.child(rng, p, s); ok {
+				return g
+			}
+		}
+		return child(rng, p, s, parents)
+	}
 	for archive := result.Archive; archive.Len() < s.Evaluations && !result.Exhausted; {
 		draws := []func(*rand.Rand) G{p.Random} // P_0
 		if len(parents) > 0 {
@@ -63,6 +77,7 @@ func Run[G comparable](ctx context.Context, p *search.Problem[G], s Settings, pr
 			return nil, fmt.Errorf("nsga2: generation %d: %w", len(result.Steps), err)
 		}
 		parents = survive(parents, offspring, s.Population) // P_{t+1} from P_t and Q_t
+		near.take(offspring)
 		result.Record(s.Reference, progress)
 	}
 	return result.Finish(), nil
@@ -79,6 +94,8 @@ func complete[G comparable](p *search.Problem[G], s Settings) (Settings, error) 
 	s.Population = cmp.Or(s.Population, 100)
 	s.Evaluations = cmp.Or(s.Evaluations, 10_000)
 	s.CrossoverProb = cmp.Or(s.CrossoverProb, 0.9)
+	s.TargetShare = cmp.Or(s.TargetShare, 0.5)
+	s.TargetParents = cmp.Or(s.TargetParents, 25)
 	switch {
 	case s.Population < 2:
 		return s, fmt.Errorf("nsga2: settings: a population of %d cannot breed (want at least 2)", s.Population)
@@ -87,7 +104,7 @@ func complete[G comparable](p *search.Problem[G], s Settings) (Settings, error) 
 	case !(s.CrossoverProb <= 1) || !(s.MutationProb >= 0 && s.MutationProb <= 1):
 		return s, fmt.Errorf("nsga2: settings: probabilities of crossover %v and mutation %v (want at most 1)", s.CrossoverProb, s.MutationProb)
 	}
-	return s, nil
+	return s, checkTargets(p.Objectives, s)
 }
 
 // child breeds one genome: tournaments choose its parents.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -54,11 +55,27 @@ func TestReachesKnownFronts(t *testing.T) {
 			if share < want.share || share > 1.0001 {
 				t.Errorf("hypervolume is %.4f of the true front's, want %.3f to 1", share, want.share)
 			}
+			if igd := searchtest.IGD(truth, found); strings.Contains("CONSTR SRN TNK", c.Name) && igd > 0.005*diagonal(truth) {
+				t.Errorf("IGD %.5f, want at most 0.005 of the front's diagonal %.3f", igd, diagonal(truth))
+			}
 			if r.Archive.Len() != 25_000 {
 				t.Errorf("%d evaluations", r.Archive.Len())
 			}
 		})
 	}
+}
+
+// diagonal is that of the box around a front.
+func diagonal(front [][]float64) float64 {
+	sum := 0.0
+	for m := range front[0] {
+		lo, hi := front[0][m], front[0][m]
+		for _, x := range front {
+			lo, hi = min(lo, x[m]), max(hi, x[m])
+		}
+		sum += (hi - lo) * (hi - lo)
+	}
+	return math.Sqrt(sum)
 }
 
 func TestBeatsRandom(t *testing.T) {

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"hanas/search"
+)
+
+// winner is a point that was picked from the front.
+type winner struct {
+	Why string `json:"why"` // "knee", "diverse", or the preference
+	// Misses lists the wishes that no point of the front meets together: the
+	// winner is then the nearest.
+	Misses []string `json:"misses,omitempty"`
+	frontPoint
+}
+
+// figures are what --prefer can name, with their units: percent, ms and 10^6
+// bytes.
+var figures = []struct {
+	name string
+	of   func(frontPoint) float64
+}{
+	{"top1", func(p frontPoint) float64 { return 100 * p.Accuracy }},
+	{"latency", func(p frontPoint) float64 { return p.LatencyMS }},
+	{"memory", func(p frontPoint) float64 { return float64(p.MemoryBytes) / 1e6 }},
+}
+
+// figure is what a point has of a preference.
+func figure(p frontPoint, name string) float64 {
+	for _, f := range figures {
+		if f.name == name {
+			return f.of(p)
+		}
+	}
+	panic("cli: no figure " + name) // ParsePreferences let none other through
+}
+
+// parsePreferences reads all of --prefer.
+func (f *searchFlags) parsePreferences() (sets [][]search.Preference, err error) {
+	var names []string
+	for _, x := range figures {
+		names = append(names, x.name)
+	}
+	for _, text := range f.prefer {
+		set, err := search.ParsePreferences(text, names...)
+		if err != nil {
+			return nil, usage("--prefer: %w", err)
+		}
+		sets = append(sets, set)
+	}
+	if f.diverse < 0 {
+		return nil, usage("--diverse %d: want 0 or more", f.diverse)
+	}
+	return sets, nil
+}
+
+// winners are the knee, the diverse points and the best of each preference.
+func (f *searchFlags) winners(points []frontPoint) ([]winner, error) {
+	sets, err := f.parsePreferences()
+	if err != nil || len(points) == 0 {
+		return nil, err
+	}
+	front := search.Front[int]{Objectives: []string{"error", "latency_ms", "memory_bytes"}, Feasible: true}
+	for i, p := range points {
+		front.Points = append(front.Points, search.Candidate[int]{Genome: i, Point: search.Point{Objectives: []float64{1 - p.Accuracy, p.LatencyMS, float64(p.MemoryBytes)}}})
+	}
+	var out []winner
+	if knee, ok := front.Knee(); ok {
+		out = append(out, winner{Why: "knee", frontPoint: points[knee.Genome]})
+	}
+	for _, c := range front.Diverse(f.diverse) {
+		out = append(out, winner{Why: "diverse", frontPoint: points[c.Genome]})
+	}
+	for _, set := range sets {
+		out = append(out, prefer(points, set))
+	}
+	return out, nil
+}
+
+// prefer is the point that meets all wishes: the fastest where only a least
+// accuracy is asked for, else the most accurate. Where none meets them it is the
+// one that misses them least.
+func prefer(points []frontPoint, wishes []search.Preference) winner {
+	fastest := len(wishes) == 1 && wishes[0].Figure == "top1" && wishes[0].AtLeast
+	better := func(a, b frontPoint) bool {
+		if fastest || a.Accuracy == b.Accuracy {
+			return a.LatencyMS < b.LatencyMS
+		}
+		return a.Accuracy > b.Accuracy
+	}
+	short := func(p frontPoint) (sum float64) {
+		for _, w := range wishes {
+			sum += w.Shortfall(figure(p, w.Figure))
+		}
+		return sum
+	}
+	best, least := points[0], short(points[0])
+	for _, p := range points[1:] {
+		if s := short(p); s < least || s == least && better(p, best) {
+			best, least = p, s
+		}
+	}
+	var words []string
+	w := winner{frontPoint: best}
+	for _, wish := range wishes {
+		words = append(words, wish.String())
+		if wish.Shortfall(figure(best, wish.Figure)) > 0 {
+			w.Misses = append(w.Misses, fmt.Sprintf("%v: the nearest has %.4g", wish, figure(best, wish.Figure)))
+		}
+	}
+	w.Why = strings.Join(words, ", ")
+	return w
+}
