@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -83,9 +84,13 @@ func parseArch(sp *space.Space, key string) (space.Arch, error) {
 // group is a command that only holds others.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short}
+	var examples []string
 	for _, sub := range subs {
 		cmd.AddCommand(sub)
+		first, _, _ := strings.Cut(sub.Example, "\n")
+		examples = append(examples, first)
 	}
+	cmd.Example = strings.Join(examples, "\n")
 	return cmd
 }
 
