@@ -31,7 +31,7 @@ type driftFlags struct {
 }
 
 func (d *driftFlags) add(fl *pflag.FlagSet) {
-	fl.Float64Var(&d.anchors, "anchors", 0, "time 16 layers again; due if in the middle they moved by more than this fraction (0 = do not time)")
+	fl.Float64Var(&d.anchors, "anchors", 0, "time 16 layers again, at the pace of the table; due if in the middle they moved by more than this fraction (0 = do not time)")
 	fl.StringVar(&d.fresh, "fresh", "", "samples evaluated since, which the predictor did not learn from")
 	fl.Float64Var(&d.minTau, "min-tau", 0.7, "due if the predictor's tau on --fresh is below this")
 }
@@ -79,8 +79,8 @@ func (a *app) drifted(ctx context.Context, f scheduleFlags, cfg *configs.Config,
 }
 
 // anchorsMoved times some rows of a table again and gives the median of new
-// over old, less 1. The pace of the table is kept out: a machine that is slower
-// throughout has moved too.
+// over old, less 1, at the pace of the table: a busy neighbour slows all work
+// alike and comes and goes, it is no drift; another runtime or governor is.
 func anchorsMoved(ctx context.Context, engine onnx.Engine, sp *space.Space, file string) (float64, error) {
 	table, err := latency.ReadTable(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +95,7 @@ func anchorsMoved(ctx context.Context, engine onnx.Engine, sp *space.Space, file
 	for i := range min(anchors, len(all)) {
 		layers = append(layers, all[i*len(all)/min(anchors, len(all))])
 	}
-	again, err := latency.Profile(ctx, engine, layers, func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, 1) }, latency.Settings{Rounds: 4}, nil)
+	again, err := latency.Profile(ctx, engine, layers, func(l space.Layer) (*onnx.Model, error) { return export.BuildLayer(l, 1) }, latency.Settings{Rounds: 4, Usual: table.PaceMs}, nil)
 	if err != nil {
 		return 0, err
 	}
