@@ -1,6 +1,8 @@
 package export
 
 import (
+	"math"
+
 	"hanas/onnx/quant"
 	"hanas/space"
 )
@@ -15,6 +17,17 @@ type Unit struct {
 	In     quant.Range
 	Out    quant.Range // of the layer's own output, before a residual add
 	SE     *SEWeights
+}
+
+// FoldNorm merges batch norm, y = gamma*(conv-mean)/sqrt(variance+epsilon) + beta
+// per output channel, into y = gain*conv + bias.
+func FoldNorm(gamma, beta, mean, variance []float32, epsilon float64) (gain, bias []float32) {
+	gain, bias = make([]float32, len(gamma)), make([]float32, len(gamma))
+	for c := range gamma {
+		g := float64(gamma[c]) / math.Sqrt(float64(variance[c])+epsilon)
+		gain[c], bias[c] = float32(g), float32(float64(beta[c])-float64(mean[c])*g)
+	}
+	return gain, bias
 }
 
 // SEWeights are the two 1x1 convolutions of a squeeze-excite gate.

@@ -124,7 +124,7 @@ func (s *store) unit(l space.Layer) (export.Unit, error) {
 			gamma, beta := get(".bn.weight", l.Out), get(".bn.bias", l.Out)
 			mean, variance := get(".bn.running_mean", l.Out), get(".bn.running_var", l.Out)
 			if err == nil {
-				u.Gain, u.Bias = s.fold(gamma, beta, mean, variance)
+				u.Gain, u.Bias = export.FoldNorm(gamma, beta, mean, variance, s.epsilon)
 			}
 		}
 	case space.Linear:
@@ -136,16 +136,6 @@ func (s *store) unit(l space.Layer) (export.Unit, error) {
 		}
 	}
 	return u, err
-}
-
-// fold merges batch norm into y = gain*conv + bias.
-func (s *store) fold(gamma, beta, mean, variance []float32) (gain, bias []float32) {
-	gain, bias = make([]float32, len(gamma)), make([]float32, len(gamma))
-	for c := range gamma {
-		g := float64(gamma[c]) / math.Sqrt(float64(variance[c])+s.epsilon)
-		gain[c], bias[c] = float32(g), float32(float64(beta[c])-float64(mean[c])*g)
-	}
-	return gain, bias
 }
 
 // floats takes a tensor of the given shape; a number that is none is an error.

@@ -113,6 +113,8 @@ type Winner struct {
 	Name string `json:"name"` // short: A, B, C
 	File string `json:"file"`
 	Arch string `json:"arch"`
+	// Baseline: no choice of the search, shown to hold it against.
+	Baseline bool `json:"baseline,omitempty"`
 
 	Top1Val  Figure   `json:"top1_val"`
 	Top5Val  Figure   `json:"top5_val"`

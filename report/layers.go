@@ -159,6 +159,9 @@ func bitBars(list []Winner) template.HTML {
 	var kinds []string
 	counts := map[string]map[int]int{}
 	for _, w := range list {
+		if w.Baseline {
+			continue // its bits were given, not chosen
+		}
 		for _, l := range weighted(w) {
 			if counts[l.Kind] == nil {
 				kinds, counts[l.Kind] = append(kinds, l.Kind), map[int]int{}

@@ -43,15 +43,16 @@ type Loop struct {
 
 // Run waits and calls job, one call at a time, until ctx ends (its error), the
 // timetable expires (ErrExpired) or job returns an error. last is the time
-// that was served last; zero if none was.
+// that was served last; zero if none was. One beyond the next time of the
+// table was served while the clock was ahead, and does not count.
 func (l *Loop) Run(ctx context.Context, last time.Time, job func(ctx context.Context, due time.Time) error) error {
 	clock := l.Clock
 	if clock == nil {
 		clock = systemClock{}
 	}
 	from := last
-	if from.IsZero() {
-		from = clock.Now()
+	if now := clock.Now(); from.IsZero() || l.Table.Ahead(from, now) {
+		from = now
 	}
 	for {
 		due, err := l.Table.Next(from)

@@ -187,8 +187,9 @@ func compare(m Model, current *Entry, limits Limits) (why string, better bool) {
 	return fmt.Sprintf("top-1 %.2f %% beats %.2f %% on the same %d test images", 100*m.Top1, 100*current.Model.Top1, m.Images), true
 }
 
-// Rollback makes an earlier version current; 0 = the one before the current.
-// The file must still be the one that was promoted.
+// Rollback makes an earlier version current; 0 = the one that the current
+// version was promoted over, not one that was itself rolled back since. The
+// file must still be the one that was promoted.
 func (r Registry) Rollback(version int, now time.Time) (Entry, error) {
 	current, err := r.Current()
 	if err != nil {
@@ -202,7 +203,9 @@ func (r Registry) Rollback(version int, now time.Time) (Entry, error) {
 		return Entry{}, err
 	}
 	if version == 0 {
-		version = current.Version - 1
+		if version = before(history, current.Version); version == 0 {
+			return Entry{}, fmt.Errorf("schedule: rollback: %s: version %d is the first, there is none before it", r.Dir, current.Version)
+		}
 	}
 	for _, e := range history {
 		if e.Action != Promoted || e.Version != version || e.Model == nil {
@@ -216,6 +219,20 @@ func (r Registry) Rollback(version int, now time.Time) (Entry, error) {
 		return back, r.Append(back)
 	}
 	return Entry{}, fmt.Errorf("schedule: rollback: there is no version %d", version)
+}
+
+// before is the version that was current when another was promoted; 0 = none.
+func before(history []Entry, version int) int {
+	current := 0
+	for _, e := range history {
+		if e.Action == Promoted && e.Version == version {
+			return current
+		}
+		if e.Action == Promoted || e.Action == RolledBack {
+			current = e.Version
+		}
+	}
+	return 0
 }
 
 func fileHash(file string) (string, error) {

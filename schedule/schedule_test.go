@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,7 @@ func TestLoop(t *testing.T) {
 		{"forward, one", "", One, map[int]time.Duration{5: 5 * hour}, 0, []string{"01:00", "06:00", "07:00"}},
 		{"back", "", Skip, map[int]time.Duration{5: -3 * hour}, 0, []string{"22:00", "23:00", "00:00"}},
 		{"served already", "2026-01-01T01:00:00Z", Skip, nil, 0, []string{"02:00", "03:00", "04:00"}},
+		{"served while the clock was ahead", "2031-01-01T01:00:00Z", Skip, nil, 0, []string{"01:00", "02:00", "03:00"}},
 		{"long calls", "", Skip, nil, 90 * time.Minute, []string{"01:00", "03:00", "05:00"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -184,6 +186,44 @@ func TestRegistry(t *testing.T) {
 	if _, err := r.Rollback(2, time.Now()); err == nil {
 		t.Error("a file edited by hand is taken")
 	}
+}
+
+// TestRollbackGoesToWhatWasReplaced: not to a version that was itself rolled
+// back, and not to none.
+func TestRollbackGoesToWhatWasReplaced(t *testing.T) {
+	dir := t.TempDir()
+	r := Registry{Dir: filepath.Join(dir, "registry")}
+	promote := func(top1 float64) {
+		t.Helper()
+		file := filepath.Join(dir, "new.onnx")
+		if err := os.WriteFile(file, []byte(fmt.Sprint(top1)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := r.Propose(Model{File: file, Top1: top1, Images: 10, Data: "d"}, Limits{}, Entry{}); err != nil || e.Action != Promoted {
+			t.Fatalf("%+v, %v", e, err)
+		}
+	}
+	back := func(want int) {
+		t.Helper()
+		e, err := r.Rollback(0, time.Now())
+		if want == 0 {
+			if err == nil || !strings.Contains(err.Error(), "is the first") {
+				t.Errorf("behind the first: %+v, %v", e, err)
+			}
+			return
+		}
+		if err != nil || e.Version != want {
+			t.Errorf("version %d, want %d (%v)", e.Version, want, err)
+		}
+	}
+	promote(.5)
+	promote(.6)
+	promote(.7)
+	back(2)      // 3 is bad
+	promote(.65) // 4, over 2
+	back(2)
+	back(1)
+	back(0)
 }
 
 func TestHistoryAfterKill(t *testing.T) {

@@ -48,3 +48,10 @@ func (t *Timetable) Next(after time.Time) (time.Time, error) {
 	}
 	return next, nil
 }
+
+// Ahead says whether a time that was served lies beyond the next one after now:
+// the clock was ahead when it was.
+func (t *Timetable) Ahead(served, now time.Time) bool {
+	next, err := t.Next(now)
+	return err == nil && served.After(next)
+}

@@ -35,9 +35,7 @@ func (e *Env) runPredictor(ctx context.Context, p *pipeline.Pass) error {
 	if info.SpaceHash != e.Space.Hash() {
 		return fmt.Errorf("stages: %s is of space %q, not of %q (evaluate again)", samplesFile, info.Space, e.Space.Name)
 	}
-	set := e.predictorSettings()
-	set.Supernet = info.SupernetHash
-	m, got, err := predictor.Assess(ctx, engine, e.Space, all, predictor.Trial{Curve: true, Settings: set})
+	m, got, err := predictor.Assess(ctx, engine, e.Space, all, predictor.Trial{Curve: true, Settings: e.predictorSettings(info.SupernetHash)})
 	if err != nil {
 		return err
 	}

@@ -231,7 +231,7 @@ func (r *refinement) score(ctx context.Context, archs []space.Arch, done, total 
 
 // fit learns from all rows anew.
 func (r *refinement) fit(ctx context.Context) error {
-	set := r.env.predictorSettings()
+	set := r.env.predictorSettings(r.pass.InputHash(supernetFile))
 	set.Kinds = []string{r.kind}
 	m, err := predictor.Fit(ctx, r.engine, r.env.Space, r.rows, set)
 	if err != nil {
@@ -241,10 +241,11 @@ func (r *refinement) fit(ctx context.Context) error {
 	return nil
 }
 
-// predictorSettings are those of the configuration.
-func (e *Env) predictorSettings() predictor.Settings {
+// predictorSettings are those of the configuration, for samples of a supernet.
+func (e *Env) predictorSettings(supernetHash string) predictor.Settings {
 	c := e.Config.Predictor
 	return predictor.Settings{
-		Hidden: c.Hidden, Members: c.Members, Epochs: c.Epochs, Batch: c.Batch, Rate: c.Rate, Decay: c.Decay, Kinds: c.Kinds, Seed: e.Config.Seed,
+		Hidden: c.Hidden, Members: c.Members, Epochs: c.Epochs, Batch: c.Batch, Rate: c.Rate, Decay: c.Decay, Kinds: c.Kinds,
+		Seed: e.Config.Seed, Supernet: supernetHash,
 	}
 }

@@ -142,7 +142,7 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, error) {
 	scored := m.Top1Scored
 	w := report.Winner{
-		Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch,
+		Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch, Baseline: m.Baseline,
 		Top1Val: report.Fig(m.Top1Again, report.Measured), Top1Test: report.Fig(m.Top1, report.Measured), Top5Test: report.Fig(m.Top5, report.Measured),
 		TestN: m.Images, Scored: &scored,
 		LatencyPredicted: report.Fig(m.LatencyMS.Predicted, report.Predicted),

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -37,8 +36,7 @@ func (e *Env) runSample(ctx context.Context, p *pipeline.Pass) error {
 			add(sp.WithBits(end, b, max(b, sp.ABits[0])))
 		}
 	}
-	macs := space.Balance{Of: func(a space.Arch) float64 { return math.Log(float64(space.Cost(sp.Layers(a)).MACs)) }}
-	for _, a := range sp.Balanced(int(e.Config.Sample.Balanced*float64(e.Config.Sample.Count)), macs, rng) {
+	for _, a := range sp.Balanced(int(e.Config.Sample.Balanced*float64(e.Config.Sample.Count)), space.Balance{Of: sp.LogMACs}, rng) {
 		add(sp.RandomBits(a, rng))
 		if err := ctx.Err(); err != nil {
 			return err

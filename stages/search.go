@@ -126,7 +126,7 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
-	reference, err := e.reference(ctx, problem)
+	reference, err := search.Corner(ctx, problem)
 	if err != nil {
 		return err
 	}
@@ -290,26 +290,4 @@ func restrict(sp *space.Space, a space.Arch, w, act []byte) space.Arch {
 		panic("stages: " + err.Error())
 	}
 	return out
-}
-
-// reference is the corner that hypervolumes are measured from: the worst of
-// 1,000 random sub-networks and the two ends, the same for every search of a
-// space.
-func (e *Env) reference(ctx context.Context, p *search.Problem[space.Arch]) ([]float64, error) {
-	rng := search.NewRand(0)
-	archs := slices.Clone(p.Seeds)
-	for range 1000 {
-		archs = append(archs, p.Random(rng))
-	}
-	pts, err := p.Evaluate(ctx, archs)
-	if err != nil {
-		return nil, err
-	}
-	ref := slices.Clone(pts[0].Objectives)
-	for _, pt := range pts {
-		for m, v := range pt.Objectives {
-			ref[m] = max(ref[m], v)
-		}
-	}
-	return ref, nil
 }

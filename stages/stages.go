@@ -88,14 +88,14 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 4,
+			Name: "report", Doc: "draws the tables and plots", Version: 5,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},
 	}
 	if cfg.Refine.Rounds > 0 {
 		refine := pipeline.Stage{
-			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 1,
+			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 2,
 			Needs:    []string{dataFile, supernetFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile},
 			Makes:    []string{refinedFile, refinedSamples, refineJSON},
 			Settings: with(settings{"refine": cfg.Refine, "search": cfg.Search, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,

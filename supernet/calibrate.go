@@ -131,21 +131,11 @@ func (c *Calibrator) network(arch space.Arch, layers []space.Layer, f flow, stat
 			u.SE = &export.SEWeights{Reduce: parts[0], ReduceBias: parts[1], Expand: parts[2], ExpandBias: parts[3]}
 		case space.Conv, space.Pointwise, space.Depthwise:
 			u.Weight = parts[0]
-			u.Gain, u.Bias = fold(parts[1], parts[2], stats[i])
+			u.Gain, u.Bias = export.FoldNorm(parts[1], parts[2], stats[i].mean, stats[i].variance, normEpsilon)
 		}
 		n.Units = append(n.Units, u)
 	}
 	return n, nil
-}
-
-// fold merges batch norm into y = gain*conv + bias.
-func fold(gamma, beta []float32, s norm) (gain, bias []float32) {
-	gain, bias = make([]float32, len(gamma)), make([]float32, len(gamma))
-	for c := range gamma {
-		g := float64(gamma[c]) / math.Sqrt(float64(s.variance[c])+normEpsilon)
-		gain[c], bias[c] = float32(g), float32(float64(beta[c])-float64(s.mean[c])*g)
-	}
-	return gain, bias
 }
 
 // Untrained returns arch with the supernet's weights and unit batch-norm

@@ -87,7 +87,7 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 	}
 	c := a.console()
 	defer c.Close()
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return err
 	}

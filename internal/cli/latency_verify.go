@@ -78,7 +78,7 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 	}
 	c := a.console()
 	defer c.Close()
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ that no predictor learns from: the split "test".`,
 			}
 			c := a.console()
 			defer c.Close()
-			rt, err := ort.Open(cmd.Context(), ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+			rt, err := openORT(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

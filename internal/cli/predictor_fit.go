@@ -75,7 +75,7 @@ func (a *app) fitPredictor(ctx context.Context, f fitFlags) error {
 	}
 	c := a.console()
 	defer c.Close()
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return err
 	}

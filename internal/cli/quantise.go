@@ -63,7 +63,12 @@ that the file is judged by.`,
   hanas quantise --weights proxyless.pth --net net.config --size 176 --resize 201 --calibrate train --search 4,8 --limit 0.6 --out mixed.onnx
   hanas validate int8.onnx --data list:imagenet/val_map.txt`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.quantise(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(f.search) > 0 && cmd.Flags().Changed("wbits") {
+				return usage("say --wbits or --search, not both")
+			}
+			return a.quantise(cmd.Context(), f)
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.weights, "weights", "", "state dict of PyTorch (.pth, legacy or zip)")
@@ -89,6 +94,8 @@ func (f *quantiseFlags) check() error {
 		return usage("say --weights FILE, --net FILE, --calibrate DIR and --out FILE")
 	case len(f.mean) != 3 || len(f.std) != 3:
 		return usage("--mean and --std are three numbers each")
+	case !(f.std[0] > 0 && f.std[1] > 0 && f.std[2] > 0):
+		return usage("--std is above 0")
 	case f.size < 1 || f.images < 1 || !(f.limit > 0):
 		return usage("--size, --images and --limit are positive")
 	}
@@ -113,7 +120,7 @@ func (a *app) quantise(ctx context.Context, f quantiseFlags) error {
 	}
 	c := a.console()
 	defer c.Close()
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -26,16 +25,12 @@ var samplers = []struct {
 	{"uniform", "every choice of every slot alike", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch { return sp.Uniform(n, rng) }},
 	{"cover", "for small counts: each choice equally often (Latin hypercube); may repeat", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch { return sp.Cover(n, rng) }},
 	{"macs", "even over the range of MACs", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
-		return sp.Balanced(n, space.Balance{Of: logMACs(sp)}, rng)
+		return sp.Balanced(n, space.Balance{Of: sp.LogMACs}, rng)
 	}},
 	{"attentive", "in each range of MACs the one with the most parameters of three (AttentiveNAS)", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
-		set := space.Attention{Of: logMACs(sp), Score: func(a space.Arch) float64 { return float64(sp.CostOf(a).Params) }}
+		set := space.Attention{Of: sp.LogMACs, Score: func(a space.Arch) float64 { return float64(sp.CostOf(a).Params) }}
 		return sp.Attentive(set, rng).Draws(n, rng)
 	}},
-}
-
-func logMACs(sp *space.Space) func(space.Arch) float64 {
-	return func(a space.Arch) float64 { return math.Log(float64(sp.CostOf(a).MACs)) }
 }
 
 // drawFlags are the flags of samples draw.
@@ -102,7 +97,7 @@ func (a *app) drawSamples(ctx context.Context, f drawFlags) error {
 	}
 	c := a.console()
 	defer c.Close()
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return err
 	}

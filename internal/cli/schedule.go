@@ -95,7 +95,7 @@ func (a *app) schedule(ctx context.Context, f scheduleFlags) error {
 	if err != nil {
 		return usage("%w", err)
 	}
-	last, err := lastDue(reg)
+	last, err := lastDue(reg, table, time.Now())
 	if err != nil {
 		return badInput(err)
 	}
@@ -112,11 +112,12 @@ func (a *app) schedule(ctx context.Context, f scheduleFlags) error {
 	return err
 }
 
-// lastDue is the latest time of the timetable that was served.
-func lastDue(reg schedule.Registry) (last time.Time, err error) {
+// lastDue is the latest time of the timetable that was served, but for those
+// that were while the clock was ahead.
+func lastDue(reg schedule.Registry, table *schedule.Timetable, now time.Time) (last time.Time, err error) {
 	history, err := reg.History()
 	for _, e := range history {
-		if e.Due.After(last) {
+		if e.Due.After(last) && !table.Ahead(e.Due, now) {
 			last = e.Due
 		}
 	}

@@ -52,7 +52,7 @@ func (a *app) drifted(ctx context.Context, f scheduleFlags, cfg *configs.Config,
 	if err != nil {
 		return nil, nil, err
 	}
-	rt, err := ort.Open(ctx, ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+	rt, err := openORT(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,8 +79,9 @@ func (a *app) drifted(ctx context.Context, f scheduleFlags, cfg *configs.Config,
 }
 
 // anchorsMoved times some rows of a table again and gives the median of new
-// over old, less 1, at the pace of the table: a busy neighbour slows all work
-// alike and comes and goes, it is no drift; another runtime or governor is.
+// over old, less 1, at the pace of the table: what slows all work alike, such as
+// a busy neighbour, comes and goes and is no drift. A machine that has become
+// slower for good cannot be told from it by one look.
 func anchorsMoved(ctx context.Context, engine onnx.Engine, sp *space.Space, file string) (float64, error) {
 	table, err := latency.ReadTable(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -25,7 +25,7 @@ func (f *searchFlags) nsga2() nsga2.Settings {
 // same corner for every search of a space and its tables. Where a limit is so
 // tight that nothing random meets it, random search has 0.
 func hypervolumes(ctx context.Context, p *search.Problem[surrogate.Genome], r *search.Result[surrogate.Genome], seed uint64) (found, random float64, err error) {
-	corner, err := worst(ctx, p)
+	corner, err := search.Corner(ctx, p)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -34,27 +34,6 @@ func hypervolumes(ctx context.Context, p *search.Problem[surrogate.Genome], r *s
 		return 0, 0, err
 	}
 	return r.Front.Hypervolume(corner), blind.Front.Hypervolume(corner), nil
-}
-
-// worst is the largest of each objective among the seeds and random genomes,
-// within the limits or not.
-func worst(ctx context.Context, p *search.Problem[surrogate.Genome]) ([]float64, error) {
-	rng := search.NewRand(0)
-	genomes := slices.Clone(p.Seeds)
-	for range 1000 {
-		genomes = append(genomes, p.Random(rng))
-	}
-	points, err := p.Evaluate(ctx, genomes)
-	if err != nil {
-		return nil, err
-	}
-	corner := slices.Clone(points[0].Objectives)
-	for _, pt := range points {
-		for m, v := range pt.Objectives {
-			corner[m] = max(corner[m], v)
-		}
-	}
-	return corner, nil
 }
 
 // checkBits refuses a space with bit widths that the device was said not to

@@ -75,7 +75,7 @@ folder are tested on that run's own split of the images.`,
 			}
 			c := a.console()
 			defer c.Close()
-			rt, err := ort.Open(cmd.Context(), ort.Options{Fetch: true, Log: func(line string) { c.Log("", line) }})
+			rt, err := openORT(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ func npmPack(ctx context.Context, dir string) (string, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return "", fmt.Errorf("npm pack %s: %w: %s", npmPackage, err, lastLine(stderr.String()))
+		return "", unreachable{fmt.Errorf("npm pack %s: %w: %s", npmPackage, err, lastLine(stderr.String()))}
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(found) != 1 {
@@ -60,6 +60,14 @@ func npmPack(ctx context.Context, dir string) (string, error) {
 	}
 	return found[0], nil
 }
+
+// unreachable is a registry that did not answer: trying again later may help.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+// MayPass says so to whoever tries again.
+func (unreachable) MayPass() bool { return true }
 
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -282,5 +283,32 @@ func TestRealTarball(t *testing.T) {
 		if info, err := os.Stat(file); err != nil || info.Size() < 20<<20 {
 			t.Errorf("%v: %v, %v", to, info, err)
 		}
+	}
+}
+
+// TestRegistryThatDoesNotAnswer: npm that fails may work later, a missing one
+// will not.
+func TestRegistryThatDoesNotAnswer(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in for npm is a shell script")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte("#!/bin/sh\necho no route to host >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mayPass := func(err error) bool {
+		p, ok := errors.AsType[interface {
+			error
+			MayPass() bool
+		}](fmt.Errorf("wrapped: %w", err))
+		return ok && p.MayPass()
+	}
+	t.Setenv("PATH", dir)
+	if _, err := npmPack(t.Context(), t.TempDir()); !mayPass(err) || !strings.Contains(err.Error(), "no route to host") {
+		t.Errorf("npm that fails: %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := npmPack(t.Context(), t.TempDir()); err == nil || mayPass(err) {
+		t.Errorf("no npm: %v", err)
 	}
 }
