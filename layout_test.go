@@ -65,6 +65,7 @@ var imports = map[string]string{
 
 	// imported by tests only
 	"internal/golden":       "",
+	"internal/realdata":     "",
 	"datasets/datasetstest": "datasets",
 	"search/searchtest":     "search",
 	"onnx/grad/gradtest":    "onnx onnx/grad onnx/ref",

@@ -16,6 +16,7 @@ import (
 
 	"hanas/datasets"
 	"hanas/datasets/datasetstest"
+	"hanas/internal/realdata"
 )
 
 // write makes a file below a folder of the test.
@@ -62,20 +63,6 @@ func tree(t *testing.T, parts []string, perClass int) string {
 	return root
 }
 
-// testData is the folder of real data, or the test is skipped.
-func testData(t testing.TB, sub string) string {
-	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(root, sub)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no test data at %s (set HANAS_TESTDATA)", path)
-	}
-	return path
-}
-
 func TestSuite(t *testing.T) {
 	flat, parted := tree(t, []string{""}, 12), tree(t, []string{"train", "val", "test"}, 4)
 	list := tree(t, []string{"val"}, 3)
@@ -104,7 +91,7 @@ func TestSuite(t *testing.T) {
 }
 
 func TestCIFAR(t *testing.T) {
-	dir := testData(t, "cifar10")
+	dir := realdata.Path(t, "cifar10")
 	open := func() *datasets.Set {
 		set, err := datasets.Open(t.Context(), datasets.Settings{Kind: "parquet", Path: dir, Seed: 3})
 		if err != nil {
@@ -130,7 +117,7 @@ func TestCIFAR(t *testing.T) {
 }
 
 func TestImageNetList(t *testing.T) {
-	path := testData(t, "imagenet/val_map.txt")
+	path := realdata.Path(t, "imagenet/val_map.txt")
 	set, err := datasets.Open(t.Context(), datasets.Settings{
 		Kind: "list", Path: path, Test: 12, Size: 176, Resize: 201,
 		Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.5, .5, .5},

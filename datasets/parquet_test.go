@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 
 	"hanas/datasets"
+	"hanas/internal/realdata"
 )
 
 // row is one row of a test file.
@@ -209,7 +210,7 @@ func TestParquetDamage(t *testing.T) {
 }
 
 func BenchmarkLoadCIFAR(b *testing.B) {
-	set, err := datasets.Open(b.Context(), datasets.Settings{Kind: "parquet", Path: testData(b, "cifar10")})
+	set, err := datasets.Open(b.Context(), datasets.Settings{Kind: "parquet", Path: realdata.Path(b, "cifar10")})
 	if err != nil {
 		b.Fatal(err)
 	}

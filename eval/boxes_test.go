@@ -9,30 +9,13 @@ import (
 	"testing"
 
 	"hanas/datasets"
+	"hanas/internal/realdata"
 )
-
-// sharedData finds ../shared/data above the module, or skips.
-func sharedData(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("HANAS_TESTDATA")
-	if dir == "" {
-		root, err := filepath.Abs("..")
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(root, "..", "shared", "data")
-	}
-	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no test data: %v", err)
-	}
-	return path
-}
 
 // TestBoxesEqualCOCO: the pair of files of the COCO API's own demonstration
 // (pycocoEvalDemo), whose twelve printed figures are below.
 func TestBoxesEqualCOCO(t *testing.T) {
-	dir := sharedData(t, "cocoeval")
+	dir := realdata.Path(t, "cocoeval")
 	s, err := datasets.ReadCOCO(filepath.Join(dir, "instances_val2014_100.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"hanas/datasets"
+	"hanas/internal/realdata"
 	"hanas/onnx"
 )
 
@@ -69,7 +70,7 @@ func (b *blank) Run(_ context.Context, _, out []*onnx.Tensor) error {
 // TestDetectOnCOCO: every image of the folder is read; a stopped context and
 // a missing folder end it.
 func TestDetectOnCOCO(t *testing.T) {
-	dir := sharedData(t, "coco")
+	dir := realdata.Path(t, "coco")
 	s, folder, err := datasets.OpenCOCO(dir, "val")
 	if err != nil {
 		t.Fatal(err)

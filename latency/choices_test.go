@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hanas/internal/realdata"
 )
 
 // numbers reads a torch file that holds a list of numbers, or of lists of
@@ -72,7 +74,7 @@ func pickledNumbers(data []byte) ([]float64, error) {
 // 9 operators.
 func helpNets(t *testing.T) (dir string, archs [][]int) {
 	t.Helper()
-	dir = testdata(t, "help_fbnet")
+	dir = realdata.Path(t, "help_fbnet")
 	all := numbers(t, filepath.Join(dir, "arch.pt"))
 	for i := 0; i+22 <= len(all); i += 22 {
 		a := make([]int, 22)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/space"
 )
 
@@ -46,7 +47,7 @@ func TestLegalBits(t *testing.T) {
 // and all are named. Beyond the largest table nothing is guessed.
 func TestNote10Device(t *testing.T) {
 	set := openDevice(t, "note10", "ofa/lut")
-	nets := testdata(t, "ofa/nets")
+	nets := realdata.Path(t, "ofa/nets")
 	found := 0
 	for _, r := range []struct {
 		name string
@@ -100,7 +101,7 @@ func openDevice(t testing.TB, name, folder string) *TableSet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := d.Open([]string{testdata(t, folder)})
+	set, err := d.Open([]string{realdata.Path(t, folder)})
 	if err != nil {
 		t.Fatal(err)
 	}

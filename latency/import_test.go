@@ -9,36 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/space"
 )
 
-// testdata finds the real data beside the repository, or skips.
-func testdata(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for filepath.Dir(dir) != dir {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(filepath.Dir(dir), "shared", "data")
-	}
-	full := filepath.Join(root, filepath.FromSlash(path))
-	if _, err := os.Stat(full); err != nil {
-		t.Skipf("no %s (set HANAS_TESTDATA)", path)
-	}
-	return full
-}
-
 func imported(t testing.TB, path, format string) *Table {
 	t.Helper()
-	tab, err := Import(testdata(t, path), format, "device")
+	tab, err := Import(realdata.Path(t, path), format, "device")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +75,7 @@ func TestNote10Range(t *testing.T) {
 // TestNote10Network: the specialised net of that name sums to 29.97 ms.
 func TestNote10Network(t *testing.T) {
 	tab := imported(t, "ofa/lut/note10_224.yaml", "ofa-mbv3")
-	dir, _ := filepath.Glob(filepath.Join(testdata(t, "ofa/nets"), "note10_lat-30ms_top1-78.4*"))
+	dir, _ := filepath.Glob(filepath.Join(realdata.Path(t, "ofa/nets"), "note10_lat-30ms_top1-78.4*"))
 	if len(dir) == 0 {
 		t.Skip("note10_lat-30ms_top1-78.4 is not in the collection")
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"hanas/internal/realdata"
 )
 
 // sample has every kind of attribute, type and name that is written.
@@ -322,25 +324,10 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// sharedData finds a file of the shared test data: below $HANAS_TESTDATA, or in
-// ../shared/data beside the repository.
-func sharedData(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("HANAS_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("no shared test data: ", err)
-	}
-	return path
-}
-
 // TestRealFile reads a detector that PyTorch has exported, with the types that
 // it states as the oracle of inference.
 func TestRealFile(t *testing.T) {
-	path := sharedData(t, filepath.Join("models", "FastestDet.onnx"))
+	path := realdata.Path(t, filepath.Join("models", "FastestDet.onnx"))
 	m, err := ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

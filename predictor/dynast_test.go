@@ -4,10 +4,10 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/onnx"
 	"hanas/onnx/ort"
 	"hanas/onnx/ref"
@@ -19,13 +19,9 @@ import (
 // ImageNet, each once, in an order shuffled by seed; it skips without the data.
 func measured(t testing.TB, sp *space.Space, seed uint64) []samples.Sample {
 	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	files, _ := filepath.Glob(filepath.Join(root, "dynast", "*.csv"))
-	if len(files) == 0 {
-		t.Skip("no dynast/*.csv (set HANAS_TESTDATA)")
+	files, err := filepath.Glob(filepath.Join(realdata.Path(t, "dynast"), "*.csv"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dynast/*.csv: %v", err)
 	}
 	at, times := map[string]int{}, map[string]float64{}
 	var all []samples.Sample

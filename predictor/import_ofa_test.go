@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/onnx"
 	"hanas/onnx/ref"
 	"hanas/space"
@@ -18,15 +19,7 @@ import (
 // published is the path of Once-for-All's predictor; it skips without it.
 func published(t testing.TB) string {
 	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(root, "ofa", "acc_predictor.pth")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("no ofa/acc_predictor.pth (set HANAS_TESTDATA)")
-	}
-	return path
+	return realdata.Path(t, "ofa", "acc_predictor.pth")
 }
 
 // ofaArch spells a sub-network in the genes of sp.

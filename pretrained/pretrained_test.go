@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"hanas/export"
+	"hanas/internal/realdata"
 	"hanas/onnx"
 	"hanas/onnx/ort"
 	"hanas/onnx/quant"
@@ -18,19 +19,8 @@ import (
 	"hanas/space"
 )
 
-// published is a file of the real ProxylessNAS network; the test skips without.
-func published(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(root, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("no shared data (set HANAS_TESTDATA)")
-	}
-	return path
-}
+// real is a file of the real ProxylessNAS network.
+func real(t *testing.T, name string) string { return realdata.Path(t, name) }
 
 // here is a file of this package.
 func here(_ *testing.T, name string) string { return filepath.Join("testdata", name) }
@@ -64,7 +54,7 @@ func TestFloatEqualsPyTorch(t *testing.T) {
 		size            int
 		want            []float64 // the first logits
 	}{
-		{published, proxylessWeights, proxylessConfig, 176, []float64{-0.38199, -0.27154, -1.71359, -4.75735, -2.4791, -1.76141, -2.67061, -2.01355}},
+		{real, proxylessWeights, proxylessConfig, 176, []float64{-0.38199, -0.27154, -1.71359, -4.75735, -2.4791, -1.76141, -2.67061, -2.01355}},
 		{here, tinyWeights, tinyConfig, 16, []float64{-0.01553, 0.05467, -0.02635, -0.19222, -0.00711}},
 	} {
 		t.Run(filepath.Base(c.config), func(t *testing.T) {
@@ -107,7 +97,7 @@ func answers(t *testing.T, n *Net, x *onnx.Tensor) []float32 {
 }
 
 func TestReadRefuses(t *testing.T) {
-	weights, config := published(t, proxylessWeights), published(t, proxylessConfig)
+	weights, config := realdata.Path(t, proxylessWeights), realdata.Path(t, proxylessConfig)
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)

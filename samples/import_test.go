@@ -2,40 +2,18 @@ package samples
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/space"
 )
-
-// testdata finds the real data beside the repository, or skips.
-func testdata(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		dir, err := os.Getwd()
-		must(t, err)
-		for filepath.Dir(dir) != dir {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				break
-			}
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(filepath.Dir(dir), "shared", "data")
-	}
-	full := filepath.Join(root, filepath.FromSlash(path))
-	if _, err := os.Stat(full); err != nil {
-		t.Skipf("no %s (set HANAS_TESTDATA)", path)
-	}
-	return full
-}
 
 func TestImportDynasT(t *testing.T) {
 	sp, err := space.Preset("ofa-mbv3-w1.0")
 	must(t, err)
-	files, _ := filepath.Glob(filepath.Join(testdata(t, "dynast"), "*.csv"))
+	files, _ := filepath.Glob(filepath.Join(realdata.Path(t, "dynast"), "*.csv"))
 	total := 0
 	var all []Sample
 	for _, file := range files {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"hanas/internal/realdata"
 )
 
 // TestNetConfigs: published MACs and parameters of networks, and every
@@ -22,7 +24,7 @@ func TestNetConfigs(t *testing.T) {
 		{"ofa/nets/flops-482M_top1-79.6_finetune-75/net.config", 224, 482, 0, .5},
 	}
 	for _, r := range rows {
-		data, err := os.ReadFile(testdata(t, filepath.FromSlash(r.path)))
+		data, err := os.ReadFile(realdata.Path(t, filepath.FromSlash(r.path)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +47,7 @@ func TestNetConfigs(t *testing.T) {
 
 func mustRead(t testing.TB, path string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(testdata(t, filepath.FromSlash(path)))
+	data, err := os.ReadFile(realdata.Path(t, filepath.FromSlash(path)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func mustRead(t testing.TB, path string) []byte {
 // TestNetConfigsAreInTheirSpace: each specialised MobileNetV3 has only layers
 // that the Once-for-All space has at its resolution.
 func TestNetConfigsAreInTheirSpace(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(testdata(t, "ofa", "nets"), "*", "net.config"))
+	files, _ := filepath.Glob(filepath.Join(realdata.Path(t, "ofa", "nets"), "*", "net.config"))
 	seen := 0
 	for _, file := range files {
 		data, err := os.ReadFile(file)

@@ -7,33 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"hanas/internal/realdata"
 )
-
-// testdata finds the real data beside the repository, or skips.
-func testdata(t testing.TB, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for !exists(filepath.Join(dir, "go.mod")) && filepath.Dir(dir) != dir {
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(filepath.Dir(dir), "shared", "data")
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if !exists(path) {
-		t.Skipf("no %s (set HANAS_TESTDATA)", filepath.Join(elem...))
-	}
-	return path
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
 
 // ofaArch makes the Arch of Once-for-All's own spelling: five stages, ks and e
 // with four entries a stage.
@@ -112,7 +88,7 @@ func TestOnceForAllTotals(t *testing.T) {
 // measurements with the exact cost model.
 func TestMeasuredSubnetworks(t *testing.T) {
 	s, _ := Preset("ofa-mbv3-w1.0")
-	files, _ := filepath.Glob(filepath.Join(testdata(t, "dynast"), "*.csv"))
+	files, _ := filepath.Glob(filepath.Join(realdata.Path(t, "dynast"), "*.csv"))
 	rows, bad := 0, 0
 	for _, file := range files {
 		f, err := os.Open(file)

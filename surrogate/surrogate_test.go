@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/latency"
 	"hanas/onnx"
 	"hanas/onnx/ref"
@@ -30,7 +29,7 @@ func note10(t *testing.T) (*space.Space, Price, *Compiled) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := d.Open([]string{shared(t, "ofa/lut")})
+	set, err := d.Open([]string{realdata.Path(t, "ofa/lut")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,29 +45,6 @@ func note10(t *testing.T) (*space.Space, Price, *Compiled) {
 		t.Fatal(err)
 	}
 	return sp, price, c
-}
-
-// shared finds a file of the shared data, or skips the test.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-	}
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join(dir, "..", "shared", "data")
-	}
-	file := filepath.Join(root, name)
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("no shared data: %v", err)
-	}
-	return file
 }
 
 // The sums of cells are the prices and costs that whole networks have, and the
@@ -131,7 +107,7 @@ func TestGenomesAreCanonical(t *testing.T) {
 // imported is Once-for-All's predictor on the slow runner.
 func imported(t *testing.T, sp *space.Space, change func(*onnx.Model)) *predictor.Predictor {
 	t.Helper()
-	m, err := predictor.ImportOnceForAll(shared(t, "ofa/acc_predictor.pth"), sp)
+	m, err := predictor.ImportOnceForAll(realdata.Path(t, "ofa/acc_predictor.pth"), sp)
 	if err != nil {
 		t.Fatal(err)
 	}

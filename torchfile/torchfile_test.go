@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"hanas/internal/realdata"
 )
 
 // TestEveryTypeOfNumber holds both containers against what torch printed.
@@ -68,19 +70,12 @@ func TestLists(t *testing.T) {
 
 // TestPublishedFiles reads the real files that the shared data has.
 func TestPublishedFiles(t *testing.T) {
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
 	for _, c := range []struct {
 		file    string
 		tensors int
 		numbers int // weights as published: 128-400-400-400-1
 	}{{"ofa/acc_predictor.pth", 8, 128*400 + 400 + 2*(400*400+400) + 400 + 1}, {"models/proxyless-w0.3-r176_imagenet.pth", 0, 0}} {
-		f, err := Read(filepath.Join(root, c.file))
-		if os.IsNotExist(err) || err != nil && strings.Contains(err.Error(), "no such file") {
-			t.Skip("no shared data (set HANAS_TESTDATA)")
-		}
+		f, err := Read(realdata.Path(t, c.file))
 		if err != nil {
 			t.Fatal(err)
 		}

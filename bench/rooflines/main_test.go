@@ -2,24 +2,17 @@ package main
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/latency"
 )
 
 // data finds the measurements beside the repository, or skips.
 func data(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("HANAS_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "mlperf")); err != nil {
-		t.Skipf("no %s (set HANAS_TESTDATA)", dir)
-	}
-	return dir
+	return filepath.Dir(realdata.Path(t, "mlperf"))
 }
 
 // TestDeviceFilesAreCurrent: the models in the device files are what the fit

@@ -3,10 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"hanas/internal/realdata"
 	"hanas/onnx/ort"
 	"hanas/search"
 	"hanas/search/nsga2"
@@ -19,13 +18,6 @@ import (
 // evaluations for each limit, seed 0) finds with the same predictor and tables:
 // figures of a run of its algorithm in numpy.
 func TestSearchReachesOnceForAll(t *testing.T) {
-	root := os.Getenv("HANAS_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(filepath.Join(root, "ofa", "acc_predictor.pth")); err != nil {
-		t.Skipf("no shared data: %v", err)
-	}
 	ctx := context.Background()
 	rt, err := ort.Open(ctx, ort.Options{})
 	if err != nil {
@@ -33,7 +25,7 @@ func TestSearchReachesOnceForAll(t *testing.T) {
 	}
 	defer rt.Close()
 	want := map[float64]float64{15: .7840, 20: .8064, 25: .8176, 30: .8275, 35: .8304}
-	f := searchFlags{predictor: filepath.Join(root, "ofa", "acc_predictor.pth"), device: "note10", tables: filepath.Join(root, "ofa", "lut")}
+	f := searchFlags{predictor: realdata.Path(t, "ofa", "acc_predictor.pth"), device: "note10", tables: realdata.Path(t, "ofa", "lut")}
 	for limit := range want {
 		f.limits = append(f.limits, limit)
 	}
