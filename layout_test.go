@@ -76,7 +76,7 @@ var doors = map[string]string{
 	"google.golang.org/protobuf":       "onnx",
 	"github.com/yalue/onnxruntime_go":  "onnx/ort",
 	"github.com/klauspost/cpuid":       "onnx/ort",
-	"github.com/apache/arrow/go":       "samples datasets",
+	"github.com/apache/arrow-go":       "samples datasets",
 	"golang.org/x/image":               "datasets",
 	"github.com/owulveryck/onnx-go":    "export",
 	"github.com/spf13/viper":           "configs",
