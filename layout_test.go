@@ -29,7 +29,7 @@ var imports = map[string]string{
 	// the search world, in the order data flows
 	"space":        "",
 	"datasets":     "",
-	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export internal/atomicfile",
+	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export torchfile internal/atomicfile",
 	"eval":         "onnx datasets",
 	"samples":      "space",
 	"latency":      "space onnx export internal/atomicfile",

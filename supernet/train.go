@@ -380,7 +380,7 @@ func (t *Trainer) reduce(members []*member) {
 	for _, m := range members {
 		for _, out := range m.outs {
 			for k, v := range m.session.views {
-				v.scatter(t.grads[v.spec.name], out[m.session.grads[k]].Floats(), scale)
+				v.scatterInto(t.grads, out[m.session.grads[k]].Floats(), scale)
 			}
 			m.session.release(out)
 		}
