@@ -27,20 +27,21 @@ var imports = map[string]string{
 	"train":        "onnx onnx/grad",
 
 	// the search world, in the order data flows
-	"space":        "",
-	"datasets":     "",
-	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export torchfile internal/atomicfile",
-	"eval":         "onnx datasets",
-	"samples":      "space",
-	"latency":      "space onnx export internal/atomicfile",
-	"torchfile":    "",
-	"predictor":    "space samples onnx onnx/grad train torchfile",
-	"surrogate":    "space predictor search",
-	"search":       "",
-	"search/nsga2": "search",
-	"export":       "space onnx onnx/quant",
-	"pretrained":   "space export onnx onnx/quant torchfile",
-	"report":       "space samples search latency predictor eval internal/atomicfile",
+	"space":           "",
+	"datasets":        "",
+	"supernet":        "space onnx onnx/grad onnx/blocked onnx/quant train datasets export torchfile internal/atomicfile",
+	"eval":            "onnx datasets",
+	"samples":         "space",
+	"latency":         "space onnx export internal/atomicfile",
+	"torchfile":       "",
+	"predictor":       "space samples onnx onnx/grad train torchfile",
+	"surrogate":       "space predictor search",
+	"search":          "",
+	"search/nsga2":    "search",
+	"search/gradient": "",
+	"export":          "space onnx onnx/quant",
+	"pretrained":      "space export onnx onnx/quant torchfile",
+	"report":          "space samples search latency predictor eval internal/atomicfile",
 
 	// the machine that runs it: knows nothing of search or graphs
 	"pipeline": "",
@@ -48,7 +49,7 @@ var imports = map[string]string{
 
 	// where everything meets
 	"configs": "pipeline space datasets supernet train predictor latency search/nsga2 export",
-	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/nsga2 export report " +
+	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/gradient search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
 	"internal/cli": "configs pipeline schedule stages internal/progress space supernet datasets eval samples predictor latency " +
 		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
