@@ -31,8 +31,8 @@ var imports = map[string]string{
 	"datasets":        "",
 	"supernet":        "space onnx onnx/grad onnx/blocked onnx/quant train datasets export torchfile internal/atomicfile",
 	"eval":            "onnx datasets",
-	"samples":         "space",
-	"latency":         "space onnx export internal/atomicfile",
+	"samples":         "space internal/arrowframe",
+	"latency":         "space onnx export internal/atomicfile internal/arrowframe",
 	"torchfile":       "",
 	"predictor":       "space samples onnx onnx/grad train torchfile",
 	"surrogate":       "space predictor search",
@@ -55,6 +55,7 @@ var imports = map[string]string{
 		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
 	"internal/progress":   "",
 	"internal/atomicfile": "",
+	"internal/arrowframe": "",
 	"cmd/hanas":           "internal/cli",
 
 	// measured by hand, beside another program
@@ -78,7 +79,7 @@ var doors = map[string]string{
 	"google.golang.org/protobuf":       "onnx",
 	"github.com/yalue/onnxruntime_go":  "onnx/ort",
 	"github.com/klauspost/cpuid":       "onnx/ort",
-	"github.com/apache/arrow-go":       "samples datasets",
+	"github.com/apache/arrow-go":       "samples latency datasets internal/arrowframe",
 	"golang.org/x/image":               "datasets",
 	"github.com/owulveryck/onnx-go":    "export",
 	"github.com/spf13/viper":           "configs",
