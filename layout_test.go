@@ -64,11 +64,12 @@ var imports = map[string]string{
 	"bench/cocoeval":  "datasets eval",
 
 	// imported by tests only
-	"internal/golden":       "",
-	"internal/realdata":     "",
-	"datasets/datasetstest": "datasets",
-	"search/searchtest":     "search",
-	"onnx/grad/gradtest":    "onnx onnx/grad onnx/ref",
+	"internal/golden":         "",
+	"internal/realdata":       "",
+	"torchfile/torchfiletest": "",
+	"datasets/datasetstest":   "datasets",
+	"search/searchtest":       "search",
+	"onnx/grad/gradtest":      "onnx onnx/grad onnx/ref",
 }
 
 // doors names the packages that may import each third-party module.
