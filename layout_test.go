@@ -66,9 +66,9 @@ var imports = map[string]string{
 	// imported by tests only
 	"internal/golden":         "",
 	"internal/realdata":       "",
-	"torchfile/torchfiletest": "",
 	"datasets/datasetstest":   "datasets",
 	"search/searchtest":       "search",
+	"torchfile/torchfiletest": "",
 	"onnx/grad/gradtest":      "onnx onnx/grad onnx/ref",
 }
 
@@ -77,7 +77,7 @@ var doors = map[string]string{
 	"google.golang.org/protobuf":       "onnx",
 	"github.com/yalue/onnxruntime_go":  "onnx/ort",
 	"github.com/klauspost/cpuid":       "onnx/ort",
-	"github.com/apache/arrow/go":       "samples datasets",
+	"github.com/apache/arrow-go":       "samples datasets",
 	"golang.org/x/image":               "datasets",
 	"github.com/owulveryck/onnx-go":    "export",
 	"github.com/spf13/viper":           "configs",

@@ -62,7 +62,7 @@ func (p *Predictor) judge(ctx context.Context, test []samples.Sample) (Judgement
 // SetNoise records the noise of repeats, which may be of other samples too.
 func (j *Judgement) SetNoise(n samples.Noise, truth []float64) {
 	if n.Repeated > 0 {
-		j.Noise, j.TauCeiling = &n, Ceiling(truth, n.MeanStdPP/100)
+		j.Noise, j.TauCeiling = &n, Ceiling(truth, n.StdPP/100)
 	}
 }
 

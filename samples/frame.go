@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow-go/v18/arrow"
 )
 
 // A stream is a row of frames (Arrow columnar format 1.x, "Encapsulated

@@ -43,7 +43,7 @@ func ImportDynasT(path string, sp *space.Space) ([]Sample, ImportReport, error) 
 		return nil, rep, fmt.Errorf("samples: import %s: %w", path, err)
 	}
 	for i := range rows {
-		rows[i].Provenance = "imported: " + filepath.Base(path)
+		rows[i].Provenance = importedFrom + filepath.Base(path)
 	}
 	return rows, rep, nil
 }

@@ -38,11 +38,14 @@ func TestImportDynasT(t *testing.T) {
 		must(t, err)
 	}
 	// On 2,373 rows of which these are most, others found 153 repeated networks,
-	// mean deviation 0.015, median range 0.018, largest 0.096 points; the rows here are a part of those.
+	// mean deviation 0.015, median range 0.018, largest 0.096 points; the rows here are a part of those,
+	// and copies within a file, which make those figures lower, are left out.
+	// Root of the mean squared difference of the 158 pairs from two files, by the root of 2, as numpy has it:
+	// 0.0213; a pooled deviation weighs networks with three files otherwise.
 	n := NoiseOf(all)
 	t.Logf("%+v", n)
-	if n.MeanStdPP < .012 || n.MeanStdPP > .018 || n.MedianRange < .012 || n.MedianRange > .03 || n.MaxRange > .097 {
-		t.Errorf("noise %+v, want about 0.015, about 0.02 and at most 0.096 points", n)
+	if math.Abs(n.StdPP-.0213) > .001 || n.MeanStdPP < .012 || n.MeanStdPP > .022 || n.MedianRange < .012 || n.MedianRange > .04 || n.MaxRange > .097 {
+		t.Errorf("noise %+v, want about 0.02, about 0.03 and at most 0.096 points", n)
 	}
 	if total != 1819 {
 		t.Errorf("%d rows, want 1819", total)

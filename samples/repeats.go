@@ -1,10 +1,13 @@
 package samples
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Contradiction is how far two measurements of one network may be apart. The
@@ -56,43 +59,49 @@ func Distinct(rows []Sample) []Sample {
 
 // Noise is how far repeats of the same network are apart, percentage points.
 type Noise struct {
-	Repeated    int     `json:"repeated"` // networks that were measured more than once
-	MeanStdPP   float64 `json:"mean_std_pp"`
+	Repeated    int     `json:"repeated"`    // networks that were measured more than once
+	StdPP       float64 `json:"std_pp"`      // of one measurement, pooled: root of all squares by all degrees of freedom
+	MeanStdPP   float64 `json:"mean_std_pp"` // mean over networks; below StdPP where few networks differ much
 	MedianRange float64 `json:"median_range_pp"`
 	MaxRange    float64 `json:"max_range_pp"`
 }
 
 // NoiseOf is the noise in rows; zero where nothing was measured twice. The
 // standard deviation of a network is that of its measurements with n-1 below.
+// Equal rows of one imported file are one measurement that a search listed
+// again, not two that agree: in DyNAS-T's files all repeats within a file are.
 func NoiseOf(rows []Sample) Noise {
-	of := map[string][]float64{}
+	type listed struct {
+		arch, provenance string
+		accuracy         float64
+	}
+	of, seen := map[string][]float64{}, map[listed]bool{}
 	for _, s := range rows {
+		key := listed{s.Arch, s.Provenance, s.Accuracy}
+		if strings.HasPrefix(s.Provenance, importedFrom) && seen[key] {
+			continue
+		}
+		seen[key] = true
 		of[s.Arch] = append(of[s.Arch], 100*s.Accuracy)
 	}
-	var ranges, stds []float64
-	for _, v := range of {
+	var n Noise
+	var ranges []float64
+	squares, freedom := 0.0, 0
+	for _, arch := range slices.Sorted(maps.Keys(of)) { // so that the sums do not depend on the map's order
+		v := of[arch]
 		if len(v) < 2 {
 			continue
 		}
-		mean, squares := 0.0, 0.0
-		for _, x := range v {
-			mean += x / float64(len(v))
-		}
-		for _, x := range v {
-			squares += (x - mean) * (x - mean)
-		}
-		stds = append(stds, math.Sqrt(squares/float64(len(v)-1)))
+		_, variance := stat.MeanVariance(v, nil)
+		squares, freedom = squares+variance*float64(len(v)-1), freedom+len(v)-1
+		n.MeanStdPP += math.Sqrt(variance)
 		ranges = append(ranges, slices.Max(v)-slices.Min(v))
 	}
-	n := Noise{Repeated: len(ranges)}
-	if n.Repeated == 0 {
+	if n.Repeated = len(ranges); n.Repeated == 0 {
 		return n
 	}
-	slices.SortFunc(stds, cmp.Compare[float64]) // so that the sum does not depend on the map's order
 	slices.Sort(ranges)
-	for _, s := range stds {
-		n.MeanStdPP += s / float64(len(stds))
-	}
+	n.StdPP, n.MeanStdPP = math.Sqrt(squares/float64(freedom)), n.MeanStdPP/float64(n.Repeated)
 	n.MedianRange, n.MaxRange = ranges[len(ranges)/2], ranges[len(ranges)-1]
 	return n
 }

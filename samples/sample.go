@@ -32,8 +32,11 @@ const (
 	Test  = "test"  // one tenth
 )
 
-// Provenance of a sample that was scored here.
-const Measured = "measured"
+// Provenance of a sample: Measured here, or importedFrom and a file's name.
+const (
+	Measured     = "measured"
+	importedFrom = "imported: "
+)
 
 // SplitOf is the split of an Arch key.
 func SplitOf(key string) string {

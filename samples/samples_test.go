@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"hanas/space"
 )
@@ -54,7 +56,7 @@ func must(t testing.TB, err error) {
 
 func noSync() error { return nil } // tests with thousands of stores spare the disk
 
-var small = Info{SupernetHash: "net", DataHash: "data", BatchRows: 4}
+var small = Info{SupernetHash: "net", DataHash: "data", Device: "cpu, ref", BatchRows: 4}
 
 // write makes a store in one go and gives its bytes.
 func write(t testing.TB, path string, sp *space.Space, rows []Sample) []byte {
@@ -80,7 +82,7 @@ func TestWriteAndRead(t *testing.T) {
 		if !slices.Equal(got, rows) {
 			t.Fatalf("%d rows read back as %v", n, got)
 		}
-		if info.Space != "quick" || info.SpaceHash != sp.Hash() || info.SupernetHash != "net" || info.BatchRows != 4 {
+		if info.Space != "quick" || info.SpaceHash != sp.Hash() || info.SupernetHash != "net" || info.Device != "cpu, ref" || info.BatchRows != 4 {
 			t.Fatalf("info is %+v", info)
 		}
 		_, err = Verify(path, sp)
@@ -190,6 +192,7 @@ func TestForeignStoresAreRefusedAndKept(t *testing.T) {
 		{other, small, "space"},
 		{sp, Info{SupernetHash: "else", DataHash: "data"}, "supernet"},
 		{sp, Info{SupernetHash: "net", DataHash: "else"}, "data"},
+		{sp, Info{SupernetHash: "net", DataHash: "data", Device: "else"}, "device"},
 		{sp, Info{SupernetHash: "net"}, "schema differs"},
 	} {
 		if _, _, err := Resume(path, r.sp, r.info); err == nil || !strings.Contains(err.Error(), r.want) {
@@ -315,6 +318,35 @@ func BenchmarkRead(b *testing.B) {
 	for b.Loop() {
 		if _, _, err := Read(path); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestVersionOne reads a store that names no device, as the first version did,
+// and refuses one that says it is of a later version.
+func TestVersionOne(t *testing.T) {
+	sp := quick(t)
+	info := small.forSpace(sp)
+	full := info.schema()
+	meta := full.Metadata()
+	for _, r := range []struct {
+		version string
+		keys    int
+		want    string
+	}{{"1", len(metaKeys) - 1, ""}, {"2", len(metaKeys) - 1, "no hanas.device"}, {"2", len(metaKeys), ""}, {"3", len(metaKeys), "version"}} {
+		values := slices.Clone(meta.Values())
+		values[0] = r.version
+		part := arrow.NewMetadata(metaKeys[:r.keys], values[:r.keys])
+		got, err := infoOf(arrow.NewSchema(columns, &part))
+		if r.want != "" {
+			if err == nil || !strings.Contains(err.Error(), r.want) {
+				t.Errorf("version %s, %d keys: %v, want %q", r.version, r.keys, err, r.want)
+			}
+			continue
+		}
+		must(t, err)
+		if got.DataHash != "data" || (got.Device == "") != (r.version == "1") {
+			t.Errorf("version %s: %+v", r.version, got)
 		}
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"hanas/space"
 )
 
-// Version is the version of the file format; readers refuse a higher one.
-const Version = 1
+// Version is the version of the file format that is written; readers take the
+// first too, which had no device, and refuse a higher one.
+const Version = 2
 
 // defaultBatchRows is large enough that a batch's own header is small beside
 // its rows, and small enough that a crash costs seconds of evaluation.
@@ -27,7 +28,8 @@ type Info struct {
 	SpaceHash    string // space.Space.Hash
 	SupernetHash string
 	DataHash     string
-	BatchRows    int // rows of each record batch but the last; 0 = 64
+	Device       string // what scored, e.g. "cpu, ONNX Runtime 1.30.0"; empty = unknown, or several
+	BatchRows    int    // rows of each record batch but the last; 0 = 64
 }
 
 // For completes info for a space.
@@ -40,12 +42,13 @@ func (info Info) forSpace(sp *space.Space) Info {
 }
 
 // Compatible says why samples under info cannot be used where want is needed:
-// another space, or another supernet or data set where both name one.
+// another space, or another supernet, data set or device where both name one.
 func (info Info) Compatible(want Info) error {
 	for _, f := range []struct{ what, have, want string }{
 		{"space", info.SpaceHash, want.SpaceHash},
 		{"supernet", info.SupernetHash, want.SupernetHash},
 		{"data", info.DataHash, want.DataHash},
+		{"device", info.Device, want.Device},
 	} {
 		if f.have != f.want && f.have != "" && f.want != "" {
 			return fmt.Errorf("made with %s %s, not %s (space %q, wanted %q; start a new file or use the old settings)",
@@ -70,11 +73,11 @@ var columns = []arrow.Field{
 	{Name: "provenance", Type: arrow.BinaryTypes.String},
 }
 
-// metaKeys are the keys of the schema's metadata, in the order of Info.
-var metaKeys = []string{"hanas.version", "hanas.space", "hanas.space_hash", "hanas.supernet_hash", "hanas.data_hash", "hanas.batch_rows"}
+// metaKeys are the keys of the schema's metadata; the last came with version 2.
+var metaKeys = []string{"hanas.version", "hanas.space", "hanas.space_hash", "hanas.supernet_hash", "hanas.data_hash", "hanas.batch_rows", "hanas.device"}
 
 func (info Info) schema() *arrow.Schema {
-	values := []string{strconv.Itoa(info.Version), info.Space, info.SpaceHash, info.SupernetHash, info.DataHash, strconv.Itoa(info.BatchRows)}
+	values := []string{strconv.Itoa(info.Version), info.Space, info.SpaceHash, info.SupernetHash, info.DataHash, strconv.Itoa(info.BatchRows), info.Device}
 	meta := arrow.NewMetadata(metaKeys, values)
 	return arrow.NewSchema(columns, &meta)
 }
@@ -85,15 +88,18 @@ func infoOf(s *arrow.Schema) (Info, error) {
 	values := make([]string, len(metaKeys))
 	for i, key := range metaKeys {
 		at := meta.FindKey(key)
+		if at < 0 && key == "hanas.device" && values[0] == "1" {
+			continue
+		}
 		if at < 0 {
 			return Info{}, fmt.Errorf("no %s in its metadata: not a sample store", key)
 		}
 		values[i] = meta.Values()[at]
 	}
-	info := Info{Space: values[1], SpaceHash: values[2], SupernetHash: values[3], DataHash: values[4]}
+	info := Info{Space: values[1], SpaceHash: values[2], SupernetHash: values[3], DataHash: values[4], Device: values[6]}
 	var err error
-	if info.Version, err = strconv.Atoi(values[0]); err != nil || info.Version != Version {
-		return Info{}, fmt.Errorf("format version %q, this program reads %d", values[0], Version)
+	if info.Version, err = strconv.Atoi(values[0]); err != nil || info.Version < 1 || info.Version > Version {
+		return Info{}, fmt.Errorf("format version %q, this program reads 1 to %d", values[0], Version)
 	}
 	if info.BatchRows, err = strconv.Atoi(values[5]); err != nil || info.BatchRows < 1 || info.BatchRows > maxBatchRows {
 		return Info{}, fmt.Errorf("batch rows %q is not a number in [1, %d]", values[5], maxBatchRows)

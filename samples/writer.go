@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"hanas/space"
 )

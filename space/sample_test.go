@@ -65,3 +65,36 @@ func TestBalancedFillsTheEnds(t *testing.T) {
 		t.Error("uniform draws fill the ends as well: the test shows nothing")
 	}
 }
+
+// TestBalancedOverBits draws evenly over the mean width of the weights, which
+// random choices keep in the middle.
+func TestBalancedOverBits(t *testing.T) {
+	sp, err := Preset("quick")
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, high := sp.MeanBits(sp.Smallest()), sp.MeanBits(sp.Largest())
+	if low >= high {
+		t.Fatalf("bits from %g to %g", low, high)
+	}
+	const n, buckets = 100, 5
+	count := make([]int, buckets)
+	for _, a := range sp.Balanced(n, Balance{Of: sp.MeanBits, Buckets: buckets}, rand.New(rand.NewPCG(1, 1))) {
+		sum, of := 0, 0
+		for _, l := range sp.Layers(a) {
+			if l.WBits > 0 {
+				sum, of = sum+l.WBits, of+1
+			}
+		}
+		mean := float64(sum) / float64(of)
+		if math.Abs(mean-sp.MeanBits(a)) > 1e-12 {
+			t.Fatalf("%s has %g bits in the mean, not %g", sp.Key(a), mean, sp.MeanBits(a))
+		}
+		count[min(buckets-1, int((mean-low)/(high-low)*buckets))]++
+	}
+	for i, c := range count {
+		if c < n/buckets*8/10 {
+			t.Errorf("bucket %d has %d of %d: %v", i, c, n, count)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type scoring struct {
 	calibrator *supernet.Calibrator
 	engine     onnx.Engine
 	images     *eval.Evaluator
+	device     string // that scores
 }
 
 func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, error) {
@@ -36,7 +37,14 @@ func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, erro
 		return nil, err
 	}
 	images, err := e.scorer(ctx, "val", e.Config.Evaluate.Images)
-	return &scoring{cal, engine, images}, err
+	if err != nil {
+		return nil, err
+	}
+	rt, err := e.ort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &scoring{cal, engine, images, "cpu, ONNX Runtime " + rt.Version()}, nil
 }
 
 // score writes the file of an Arch and runs it on the held-out images.
@@ -72,7 +80,7 @@ func (e *Env) runEvaluate(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	path := p.Work(samplesFile)
-	w, _, err := samples.Resume(path, e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile)})
+	w, _, err := samples.Resume(path, e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile), Device: s.device})
 	if err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func (e *Env) newRefinement(ctx context.Context, p *pipeline.Pass) (*refinement,
 	if r.kind, err = winner(p.Input(predictorJSON)); err != nil {
 		return nil, err
 	}
-	w, before, err := samples.Resume(p.Work(refinedSamples), e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile)})
+	w, before, err := samples.Resume(p.Work(refinedSamples), e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile), Device: r.scoring.device})
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (f *fitAnswer) text(w io.Writer) {
 	fmt.Fprintf(w, "on %d held-out ones: tau %.3f (MACs alone %.3f), rho %.3f, error %.3f points rms, bias %+.3f\n", f.NTest, f.Tau, f.TauMACs, f.Rho, f.RMSEpp, f.BiasPP)
 	fmt.Fprintf(w, "within one predicted deviation: %.0f %%, within two: %.0f %%\n", 100*f.Coverage68, 100*f.Coverage95)
 	if f.Noise != nil {
-		fmt.Fprintf(w, "repeats differ by %.3f points (standard deviation): no predictor has a tau above %.3f\n", f.Noise.MeanStdPP, f.TauCeiling)
+		fmt.Fprintf(w, "repeats differ by %.3f points (standard deviation): no predictor has a tau above %.3f\n", f.Noise.StdPP, f.TauCeiling)
 	}
 	for _, p := range f.Curve {
 		fmt.Fprintf(w, "  %6d rows  %-7s tau %.3f, error %.3f\n", p.Rows, p.Kind, p.Tau, p.RMSEpp)

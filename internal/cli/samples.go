@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,9 @@ type samplesAnswer struct {
 	Finished   bool           `json:"finished"` // false: being written, or cut by a crash
 	Space      string         `json:"space"`
 	SpaceHash  string         `json:"space_hash"`
+	Supernet   string         `json:"supernet_hash,omitempty"`
+	Data       string         `json:"data_hash,omitempty"`
+	Device     string         `json:"device,omitempty"` // what scored
 	Splits     map[string]int `json:"splits"`
 	Accuracy   [2]float64     `json:"accuracy"` // lowest and highest, fractions
 	Provenance map[string]int `json:"provenance"`
@@ -41,6 +45,7 @@ func (a *app) samplesInfoCommand() *cobra.Command {
 			}
 			answer := samplesAnswer{
 				File: args[0], Rows: len(rows), Finished: !unfinished, Space: info.Space, SpaceHash: info.SpaceHash,
+				Supernet: info.SupernetHash, Data: info.DataHash, Device: info.Device,
 				Splits: map[string]int{}, Provenance: map[string]int{},
 			}
 			seen := map[string]bool{}
@@ -70,6 +75,7 @@ func (s *samplesAnswer) text(w io.Writer) {
 		{"state", state},
 		{"space", s.Space + " " + s.SpaceHash},
 		{"splits", fmt.Sprintf("%d train, %d val, %d test", s.Splits[samples.Train], s.Splits[samples.Val], s.Splits[samples.Test])},
+		{"scored by", cmp.Or(s.Device, "not recorded")},
 		{"accuracy", fmt.Sprintf("%.1f to %.1f %%", 100*s.Accuracy[0], 100*s.Accuracy[1])},
 	})
 }

@@ -27,6 +27,9 @@ var samplers = []struct {
 	{"macs", "even over the range of MACs", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
 		return sp.Balanced(n, space.Balance{Of: sp.LogMACs}, rng)
 	}},
+	{"bits", "even over the range of mean weight bits", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
+		return sp.Balanced(n, space.Balance{Of: sp.MeanBits}, rng)
+	}},
 	{"attentive", "in each range of MACs the one with the most parameters of three (AttentiveNAS)", func(sp *space.Space, n int, rng *rand.Rand) []space.Arch {
 		set := space.Attention{Of: sp.LogMACs, Score: func(a space.Arch) float64 { return float64(sp.CostOf(a).Params) }}
 		return sp.Attentive(set, rng).Draws(n, rng)

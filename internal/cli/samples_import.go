@@ -105,7 +105,7 @@ func (i *samplesImported) fault(where string, faults []error) {
 func (i *samplesImported) text(w io.Writer) {
 	fmt.Fprintf(w, "%s: %d rows, %d distinct sub-networks, %d rejected\n", i.File, i.Rows, i.Distinct, i.Rejected)
 	if i.Noise.Repeated > 0 {
-		fmt.Fprintf(w, "%d were measured more than once: standard deviation %.3f points\n", i.Noise.Repeated, i.Noise.MeanStdPP)
+		fmt.Fprintf(w, "%d were measured more than once: standard deviation %.3f points\n", i.Noise.Repeated, i.Noise.StdPP)
 	}
 	for _, f := range i.Faults {
 		fmt.Fprintln(w, f)
