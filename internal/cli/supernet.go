@@ -7,7 +7,7 @@ import (
 )
 
 func (a *app) supernetCommand() *cobra.Command {
-	return group("supernet", "Shared weights", a.supernetImportCommand(), a.supernetInfoCommand())
+	return group("supernet", "Shared weights", a.supernetTrainCommand(), a.supernetImportCommand(), a.supernetInfoCommand())
 }
 
 func (a *app) supernetInfoCommand() *cobra.Command {
