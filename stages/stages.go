@@ -56,7 +56,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Makes: []string{dataFile}, Settings: with(settings{"data": data, "files": stamp(data.Path)}), Cores: 1, Run: e.runData,
 		},
 		{
-			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 1, Needs: []string{dataFile},
+			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 2, Needs: []string{dataFile},
 			Makes: []string{supernetFile, trainingFile}, Settings: with(settings{"supernet": cfg.Supernet, "data": data}), Cores: e.workers(), Run: e.runSupernet,
 		},
 		{

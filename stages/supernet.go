@@ -14,6 +14,8 @@ type trainingRecord struct {
 	Params    int              `json:"params"`
 	PerSecond float64          `json:"images_per_second"` // images x sub-networks, mean over steps
 	Curve     []supernet.Point `json:"curve"`             // at most 200 points, evenly spaced
+	// Rollbacks are the times that training diverged and went back, since it last began or went on.
+	Rollbacks []supernet.Rollback `json:"rollbacks,omitempty"`
 }
 
 // runSupernet trains the shared weights, from the checkpoint if there is one.
@@ -53,6 +55,10 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 			p.Log("step %d of %d: loss %.3f largest, %.3f others, batch accuracy %.1f %%, %.0f images/s", s.Step, s.Steps, s.Largest, s.Others, 100*s.Accuracy, s.PerSec)
 		}
 		p.Progress(int64(s.Step), int64(s.Steps), "steps")
+	}
+	t.OnRollback = func(r supernet.Rollback) {
+		rec.Rollbacks = append(rec.Rollbacks, r)
+		p.Log("%s: back to step %d, at %.3g of the rate", r.Cause, r.To, r.Rate)
 	}
 	if err := t.Run(ctx); err != nil {
 		return err

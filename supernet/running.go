@@ -70,3 +70,6 @@ func (s *Supernet) stored(layers []space.Layer) (map[int]norm, error) {
 	}
 	return stats, nil
 }
+
+// HasStatistics says whether batch-norm statistics came with the weights.
+func (s *Supernet) HasStatistics() bool { return s.running != nil }

@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -32,7 +33,8 @@ type TrainSettings struct {
 	ClipNorm     float64 // bound on the gradient's norm; default 5
 	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
 	Workers      int     // goroutines; does not change the result; default 2
-	CheckpointAt int     // steps between checkpoints; default 100
+	CheckpointAt int     // steps between checkpoints, which a training that diverges goes back to; default 100
+	Retries      int     // times it goes back to the same one, each at half the rate; default 4
 	Seed         uint64
 	Augment      datasets.Augment
 }
@@ -55,6 +57,7 @@ func (t *TrainSettings) defaults() {
 	set(&t.PoolSteps, 200)
 	set(&t.Workers, 2)
 	set(&t.CheckpointAt, 100)
+	set(&t.Retries, 4)
 	setf(&t.Epochs, 10)
 	setf(&t.FloatSteps, 0.2)
 	setf(&t.Rate, 0.003)
@@ -89,7 +92,9 @@ type Trainer struct {
 	Set        TrainSettings
 	Checkpoint string      // file to save to and to resume from; "" = none
 	OnStep     func(Point) // called after every step
+	OnRollback func(Rollback)
 
+	guard    guard
 	opt      *train.AdamW
 	grads    map[string][]float32
 	sessions map[string]*session
@@ -114,24 +119,46 @@ func (t *Trainer) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for step := from; step < steps; step++ {
+	t.hold(from)
+	for step := from; step < steps; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("supernet: training stopped at step %d of %d: %w", step, steps, err)
 		}
 		p, err := t.step(ctx, step, steps)
+		if err == nil {
+			err = t.guard.watch(p, t.Net.Space.Classes)
+		}
+		var lost *Diverged
+		if errors.As(err, &lost) {
+			if err := t.goBack(lost); err != nil {
+				return err
+			}
+			step = t.guard.good
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		step++
 		if t.OnStep != nil {
 			t.OnStep(p)
 		}
-		if t.Checkpoint != "" && (step+1)%t.Set.CheckpointAt == 0 {
-			if err := t.save(step + 1); err != nil {
+		if step%t.Set.CheckpointAt == 0 {
+			if err := t.keep(step); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// keep makes the present state the last good one, in memory and on disk.
+func (t *Trainer) keep(step int) error {
+	t.hold(step)
+	if t.Checkpoint == "" {
+		return nil
+	}
+	return t.save(step)
 }
 
 func (t *Trainer) steps() int {
@@ -151,6 +178,10 @@ func (t *Trainer) prepare() error {
 	if len(sp.Resolutions) != 1 || sp.Resolutions[0] != t.Images.Size {
 		return fmt.Errorf("supernet: train: space %s has resolutions %v, the images %d (one equal resolution is needed)", sp.Name, sp.Resolutions, t.Images.Size)
 	}
+	if err := t.everyClass(); err != nil {
+		return err
+	}
+	t.guard = guard{health: health{factor: 1}}
 	t.grads, t.sessions = map[string][]float32{}, map[string]*session{}
 	var params []train.Param
 	for _, p := range t.Net.params {
@@ -197,8 +228,7 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 	p := Point{Step: step + 1, Steps: steps, Accuracy: correct}
 	for i, m := range members {
 		if math.IsNaN(m.loss) || math.IsInf(m.loss, 0) {
-			return p, fmt.Errorf("supernet: train: step %d: sub-network %s: loss is %v (lower supernet.rate; the last good checkpoint is kept)",
-				step+1, t.Net.Space.Key(m.arch), m.loss)
+			return p, &Diverged{step + 1, t.Net.Space.Key(m.arch), fmt.Sprintf("loss is %v", m.loss)}
 		}
 		if i == 0 {
 			p.Largest = m.loss
@@ -207,10 +237,10 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 		}
 	}
 	t.reduce(members)
-	p.Rate = train.Cosine(step, steps, t.Set.Rate, t.Set.Warmup)
+	p.Rate = t.guard.factor * train.Cosine(step, steps, t.Set.Rate, t.Set.Warmup)
 	norm := t.opt.ClipGradNorm(t.Set.ClipNorm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return p, fmt.Errorf("supernet: train: step %d: gradient norm is %v (lower supernet.rate; the last good checkpoint is kept)", step+1, norm)
+		return p, &Diverged{Step: step + 1, What: fmt.Sprintf("gradient norm is %v", norm)}
 	}
 	t.opt.Step(p.Rate)
 	p.PerSec = float64(t.Set.Batch*len(members)) / time.Since(began).Seconds()

@@ -22,18 +22,32 @@ type exported struct {
 }
 
 func (a *app) exportCommand() *cobra.Command {
-	var key, out string
+	var f supernetExport
 	cmd := &cobra.Command{
-		Use:   "export DIR --arch KEY --out FILE.onnx",
-		Short: "Write one sub-network of a run as ONNX, and score it",
+		Use:   "export (DIR | --supernet FILE) --arch KEY --out FILE.onnx",
+		Short: "Write one sub-network of a run or of a supernet as ONNX",
+		Long: `Writes one sub-network of a run folder as it was scored, and scores it again; or,
+with --supernet, one of shared weights that stand alone, as hanas supernet import makes
+them, at any resolution. Such a sub-network is named by --arch or by Once-for-All's
+net.config (--net). Its batch norm is calibrated anew on --images images of --calibrate,
+a folder with a folder a class, as Once-for-All does for every sub-network; without, the
+statistics that came with the weights are used, which suit the largest sub-network alone.
+Fewer bits than 16 are calibrated as hanas quantise does.`,
 		Example: `  hanas export runs/quick --arch largest --out largest.onnx
-  hanas export runs/quick --arch KEY --out mine.onnx --json`,
-		Args: cobra.ExactArgs(1),
+  hanas export --supernet ofa.safetensors --arch smallest --size 160 --calibrate imagenet/train --out small.onnx
+  hanas export --supernet ofa.safetensors --net note10/net.config --size 224 --calibrate imagenet/train --wbits 8 --abits 8 --out int8.onnx --json`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := args[0]
-			if out == "" {
+			key, out := f.arch, f.out
+			switch {
+			case out == "":
 				return usage("say --out FILE.onnx")
+			case (len(args) == 1) == (f.supernet != ""):
+				return usage("say a run folder, or --supernet FILE")
+			case f.supernet != "":
+				return a.exportSupernet(cmd.Context(), f)
 			}
+			dir := args[0]
 			c := a.console()
 			defer c.Close()
 			cfg, _, err := a.open(dir, c)
@@ -61,8 +75,9 @@ func (a *app) exportCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&key, "arch", "", "key of the sub-network, or largest or smallest")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write")
+	cmd.Flags().StringVar(&f.arch, "arch", "", "key of the sub-network, or largest or smallest")
+	cmd.Flags().StringVarP(&f.out, "out", "o", "", "file to write")
+	f.flags(cmd)
 	return cmd
 }
 
