@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,32 +16,59 @@ import (
 // output is always float). Weights are random; the same seed gives the same
 // file. An add has two inputs.
 func BuildLayer(l space.Layer, seed uint64) (*onnx.Model, error) {
-	if l.Name == "" {
-		l.Name = string(l.Kind)
+	return BuildChain([]space.Layer{l}, seed)
+}
+
+// BuildChain is BuildLayer for layers of one block that follow each other, as
+// they are in a network: to be timed together, where a runtime may fuse them.
+// The other input of an add is the model's second.
+func BuildChain(layers []space.Layer, seed uint64) (*onnx.Model, error) {
+	if len(layers) == 0 {
+		return nil, errors.New("export: chain: no layers")
 	}
-	u := randomUnit(l, rand.New(rand.NewPCG(seed, 77)))
-	w := newWriter("layer", []Unit{u}, Settings{})
-	w.readerBits = l.ABits
-	w.b.Prefix(l.Name)
-	w.x = w.input(Input, &u)
+	rng := rand.New(rand.NewPCG(seed, 77))
+	var units []Unit
+	for i, l := range layers {
+		if l.Name == "" {
+			l.Name = string(l.Kind)
+		}
+		if len(layers) > 1 {
+			l.Name = fmt.Sprintf("%s.%d", l.Name, i)
+			l.Stage, l.Block = 0, 0
+		}
+		units = append(units, randomUnit(l, rng))
+	}
+	w := newWriter("layer", units, Settings{})
+	last := &units[len(units)-1]
+	w.readerBits = last.Layer.ABits
+	w.b.Prefix(units[0].Layer.Name)
+	w.x = w.input(Input, &units[0])
 	w.block = w.x
-	if l.Kind == space.Add {
-		w.block = w.input("other", &u)
+	for i := range units {
+		if units[i].Layer.Kind == space.Add {
+			w.block = w.input("other", &units[i])
+		}
 	}
-	if err := w.operator(0); err != nil {
-		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
+	for i := range units {
+		write := w.unit
+		if i == 0 { // reads the model's input as it is
+			write = w.operator
+		}
+		if err := write(i); err != nil {
+			return nil, fmt.Errorf("export: layer %s: %w", units[i].Layer.Key(), err)
+		}
 	}
 	y := w.x.codes
-	if l.ABits > 8 || l.Kind == space.Linear {
+	if last.Layer.ABits > 8 || last.Layer.Kind == space.Linear {
 		y = w.float()
 	} else if y.IsZero() {
-		w.quantise(l.Name+".result", u.Out, l.ABits)
+		w.quantise(last.Layer.Name+".result", last.Out, last.Layer.ABits)
 		y = w.x.codes
 	}
 	w.b.Output(w.b.Name(y, "result"))
 	m, err := w.build()
 	if err != nil {
-		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
+		return nil, fmt.Errorf("export: layer %s: %w", units[0].Layer.Key(), err)
 	}
 	return m, nil
 }

@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"hanas/onnx"
@@ -86,5 +87,50 @@ func TestSameLayerSameBytes(t *testing.T) {
 	}
 	if string(data[0]) != string(data[1]) || string(data[0]) == string(data[2]) {
 		t.Error("a layer's file does not follow its seed")
+	}
+}
+
+// TestChainsAgreeWithReference: a pair of layers computes in ONNX Runtime what
+// it does in the reference.
+func TestChainsAgreeWithReference(t *testing.T) {
+	rt := openORT(t)
+	rng := rand.New(rand.NewPCG(3, 3))
+	seen := map[string]bool{}
+	for _, sp := range []*space.Space{quickSpace(t), gatedSpace(t)} {
+		for range 60 {
+			layers := sp.Layers(sp.RandomBits(sp.Random(rng), rng))
+			for i := 1; i < len(layers); i++ {
+				a, b := layers[i-1], layers[i]
+				kind := fmt.Sprintf("%s %s w%d a%d > %s %s w%d a%d", a.Kind, a.Act, a.WBits, min(a.ABits, 9), b.Kind, b.Act, b.WBits, min(b.ABits, 9))
+				if seen[kind] || len(seen) > 150 {
+					continue
+				}
+				seen[kind] = true
+				m, err := BuildChain([]space.Layer{a, b}, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				inputs := 1
+				if a.Kind == space.Add || b.Kind == space.Add {
+					inputs = 2
+				}
+				if len(m.Graph.Inputs) != inputs {
+					t.Errorf("%s: %d inputs", kind, len(m.Graph.Inputs))
+				}
+				limit := 1.0
+				if m.Graph.Outputs[0].DType == onnx.Float {
+					limit = 1e-4
+					if a.ABits <= 8 || b.ABits <= 8 { // a code that is rounded otherwise
+						limit = .05
+					}
+				}
+				if d := layerApart(t, rt.Engine(ort.Settings{}), m); d > limit {
+					t.Errorf("%s: differs by %g", kind, d)
+				}
+			}
+		}
+	}
+	if _, err := BuildChain(nil, 1); err == nil {
+		t.Error("a chain of nothing")
 	}
 }

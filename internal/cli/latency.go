@@ -17,7 +17,7 @@ import (
 
 func (a *app) latencyCommand() *cobra.Command {
 	return group("latency", "Latency tables", a.latencyOpsCommand(), a.latencyProfileCommand(), a.latencyImportCommand(),
-		a.latencyEstimateCommand(), a.latencyVerifyCommand(), a.latencyFillCommand(), a.latencyInfoCommand(), a.latencyDevicesCommand())
+		a.latencyEstimateCommand(), a.latencyVerifyCommand(), a.latencyFusionCommand(), a.latencyFillCommand(), a.latencyInfoCommand(), a.latencyDevicesCommand())
 }
 
 func (a *app) latencyOpsCommand() *cobra.Command {
