@@ -25,13 +25,15 @@ type TrainSettings struct {
 	Random       int     // random sub-networks a step beside the largest and the smallest; default 1
 	Pool         int     // topologies that the random ones are drawn from at a time; default 16
 	PoolSteps    int     // steps until the pool is drawn anew; default 200
-	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2
+	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2, below 0 none
 	Rate         float64 // learning rate at its peak; default 0.003 (AdamW)
 	Warmup       float64 // share of the steps; default 0.05
 	Decay        float64 // decoupled weight decay; default 0.01
 	Smoothing    float64 // label smoothing; default 0.1
 	ClipNorm     float64 // bound on the gradient's norm; default 5
 	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
+	Steps        bool    // quantisation steps of weights are trained (LSQ)
+	Inherit      bool    // low widths of bits open one after another, from high to low
 	Workers      int     // goroutines; does not change the result; default 2
 	CheckpointAt int     // steps between checkpoints, which a training that diverges goes back to; default 100
 	Retries      int     // times it goes back to the same one, each at half the rate; default 4
@@ -93,8 +95,12 @@ type Trainer struct {
 	Checkpoint string      // file to save to and to resume from; "" = none
 	OnStep     func(Point) // called after every step
 	OnRollback func(Rollback)
+	// Arch, if there is one, is trained alone at its own bits, in place of the
+	// sandwich: Subnet's weights are those to train.
+	Arch *space.Arch
 
 	guard    guard
+	widths   []int // of bits in use, ascending
 	opt      *train.AdamW
 	grads    map[string][]float32
 	sessions map[string]*session
@@ -181,7 +187,12 @@ func (t *Trainer) prepare() error {
 	if err := t.everyClass(); err != nil {
 		return err
 	}
+	if set.Steps {
+		t.Net.addSteps()
+	}
+	t.widths = widths(sp)
 	t.guard = guard{health: health{factor: 1}}
+	t.images, t.labels, t.soft = nil, nil, nil
 	t.grads, t.sessions = map[string][]float32{}, map[string]*session{}
 	var params []train.Param
 	for _, p := range t.Net.params {
@@ -276,29 +287,34 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 	return nil
 }
 
-// members picks the step's sub-networks: largest, smallest, random. Bits are
-// drawn once quantisation has begun; the largest stays in float, because it is
-// the teacher.
+// members picks the step's sub-networks: the Trainer's own Arch, or largest,
+// smallest and random. Bits are drawn once quantisation has begun; the largest
+// stays in float, because it is the teacher.
 func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	sp := t.Net.Space
-	quantised := float64(step) >= t.Set.FloatSteps*float64(steps)
-	archs := []space.Arch{sp.Largest(), sp.Smallest()}
-	for i := 0; i < t.Set.Random; i++ {
-		generation := step / t.Set.PoolSteps
-		pick := rng.IntN(t.Set.Pool)
-		seed := t.Set.Seed ^ uint64(generation)<<32 ^ uint64(i)<<24 ^ uint64(pick)
-		archs = append(archs, sp.Random(rand.New(rand.NewPCG(seed, 0xa2c4))))
+	from := max(0, int(math.Ceil(t.Set.FloatSteps*float64(steps))))
+	low := 2
+	if t.Set.Inherit {
+		low = opened(t.widths, step, from, steps)
+		if low < opened(t.widths, step-1, from, steps) {
+			t.Net.inherit(low)
+			t.guard.seen = 0 // the loss may rise now
+		}
 	}
 	if step%t.Set.PoolSteps == 0 {
 		t.closeSessions()
 	}
+	archs := t.archs(rng, step)
 	out := make([]*member, len(archs))
 	for i, a := range archs {
-		bits := quantised && i > 0
-		if bits {
+		bits := step >= from && (i > 0 || t.Arch != nil)
+		if bits && t.Arch == nil {
 			a = sp.RandomBits(a, rng)
 		}
 		layers := sp.Layers(a)
+		if bits {
+			raise(layers, low)
+		}
 		n, err := t.session(sp.Topology(a), layers, i, bits)
 		if err != nil {
 			return nil, err
@@ -314,6 +330,22 @@ func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	return out, nil
 }
 
+// archs are the step's topologies.
+func (t *Trainer) archs(rng *rand.Rand, step int) []space.Arch {
+	if t.Arch != nil {
+		return []space.Arch{*t.Arch}
+	}
+	sp := t.Net.Space
+	archs := []space.Arch{sp.Largest(), sp.Smallest()}
+	for i := 0; i < t.Set.Random; i++ {
+		generation := step / t.Set.PoolSteps
+		pick := rng.IntN(t.Set.Pool)
+		seed := t.Set.Seed ^ uint64(generation)<<32 ^ uint64(i)<<24 ^ uint64(pick)
+		archs = append(archs, sp.Random(rand.New(rand.NewPCG(seed, 0xa2c4))))
+	}
+	return archs
+}
+
 // session finds or makes the loaded graph of a topology. Sessions are kept per
 // place in the step, so that two members never share weights buffers.
 func (t *Trainer) session(topology space.Arch, layers []space.Layer, place int, quantised bool) (*session, error) {
@@ -321,7 +353,7 @@ func (t *Trainer) session(topology space.Arch, layers []space.Layer, place int, 
 	if n := t.sessions[key]; n != nil {
 		return n, nil
 	}
-	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, loss: true})
+	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, exact: t.Arch != nil, loss: true})
 	if err != nil {
 		return nil, err
 	}
@@ -410,6 +442,9 @@ func (t *Trainer) reduce(members []*member) {
 	for _, m := range members {
 		for _, out := range m.outs {
 			for k, v := range m.session.views {
+				if bits, ok := m.session.bits[v.spec.name]; ok {
+					t.Net.backStep(t.grads, v, rounding{bits, out[m.session.grads[k]].Floats(), m.session.scratch}, scale)
+				}
 				v.scatterInto(t.grads, out[m.session.grads[k]].Floats(), scale)
 			}
 			m.session.release(out)
