@@ -37,9 +37,9 @@ func (s *Supernet) Subnet(arch space.Arch) (*Supernet, error) {
 }
 
 // FineTune trains t.Net's weights of one arch alone at its own bits, with
-// quantisation steps trained too, and gives them; t.Net itself stays. The
-// graph is the exported one's: layers of 16 bits are in float, the classifier's
-// input is rounded.
+// quantisation steps trained too unless FixedSteps says no, and gives them; t.Net itself stays. Its
+// graph is that of the sandwich's members: the file differs in the pooled means,
+// which it rounds to 8 bits.
 func (t *Trainer) FineTune(ctx context.Context, arch space.Arch) (*Supernet, error) {
 	sub, err := t.Net.Subnet(arch)
 	if err != nil {
@@ -47,7 +47,7 @@ func (t *Trainer) FineTune(ctx context.Context, arch space.Arch) (*Supernet, err
 	}
 	alone := *t
 	alone.Net, alone.Arch = sub, &arch
-	alone.Set.Steps, alone.Set.FloatSteps, alone.Set.Distil = true, -1, 0
+	alone.Set.Steps, alone.Set.FloatSteps, alone.Set.Distil = !t.Set.FixedSteps, -1, 0
 	if err := alone.Run(ctx); err != nil {
 		return nil, err
 	}

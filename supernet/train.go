@@ -33,6 +33,7 @@ type TrainSettings struct {
 	ClipNorm     float64 // bound on the gradient's norm; default 5
 	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
 	Steps        bool    // quantisation steps of weights are trained (LSQ)
+	FixedSteps   bool    // FineTune adds no learned ones
 	Inherit      bool    // low widths of bits open one after another, from high to low
 	Workers      int     // goroutines; does not change the result; default 2
 	CheckpointAt int     // steps between checkpoints, which a training that diverges goes back to; default 100
@@ -353,7 +354,7 @@ func (t *Trainer) session(topology space.Arch, layers []space.Layer, place int, 
 	if n := t.sessions[key]; n != nil {
 		return n, nil
 	}
-	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, exact: t.Arch != nil, loss: true})
+	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, loss: true})
 	if err != nil {
 		return nil, err
 	}
