@@ -121,6 +121,7 @@ type Search struct {
 	LatencyMS   float64 `json:"latency_ms"`  // limit; 0 = none
 	MemoryMB    float64 `json:"memory_mb"`   // limit on weights and peak activations, in 10^6 bytes; 0 = none
 	Confidence  float64 `json:"confidence"`  // standard deviations of the predictor that an accuracy is lowered by
+	Gradient    int     `json:"gradient"`    // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
 	Bits        []int   `json:"bits"`        // weight and activation bits that the device runs; empty = all of the space
 }
 

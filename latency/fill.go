@@ -51,7 +51,7 @@ func (t *Table) Fill(layers []space.Layer) (Filling, error) {
 		if len(m.ms) < minFill {
 			f.Weak++
 		}
-		added[key], used[name] = Row{MeanMs: m.price(&l), Modelled: true}, m
+		added[key], used[name] = Row{MeanMs: m.price(&l), TrafficBytes: Traffic(&l), Modelled: true}, m
 	}
 	if missing != nil {
 		slices.Sort(missing)

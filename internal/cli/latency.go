@@ -111,6 +111,8 @@ func (a *app) latencyInfoCommand() *cobra.Command {
 					{"device", t.Device},
 					{"host", t.Host},
 					{"runtime", fmt.Sprintf("%s %s, %d threads", t.Runtime, t.Version, t.Threads)},
+					{"precision", t.Precision},
+					{"measured on", t.Date},
 					{"provenance", string(t.Provenance) + " " + t.Source},
 					{"rows", fmt.Sprint(t.Len())},
 					{"drift", fmt.Sprintf("%.1f %%", 100*t.Drift)},
