@@ -86,3 +86,18 @@ func (e *Env) written(ctx context.Context, p *pipeline.Pass, s *scoring, m model
 	m.Top1, m.Images = res.Top1, res.N
 	return model, m, nil
 }
+
+// tuningNotes tell what fine-tuning did, for the report.
+func tuningNotes(models []checkedModel) []string {
+	var notes []string
+	for _, m := range models {
+		switch {
+		case m.Inherited == nil:
+		case m.FineTuned:
+			notes = append(notes, fmt.Sprintf("%s was fine-tuned at its own bits: %.1f %% on the held-out images, %.1f %% as the supernet left it.", m.File, 100*m.Top1Scored, 100**m.Inherited))
+		default:
+			notes = append(notes, fmt.Sprintf("%s was fine-tuned and scored no better than the %.1f %% that the supernet left it with, which ships.", m.File, 100**m.Inherited))
+		}
+	}
+	return notes
+}
