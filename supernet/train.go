@@ -211,15 +211,6 @@ func (t *Trainer) prepare() error {
 	return nil
 }
 
-// member is one sub-network of a step.
-type member struct {
-	arch    space.Arch
-	layers  []space.Layer
-	session *session
-	outs    [][]*onnx.Tensor // by micro-batch
-	loss    float64
-}
-
 func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(t.Set.Seed, uint64(step)+1))
@@ -288,87 +279,6 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 	return nil
 }
 
-// members picks the step's sub-networks: the Trainer's own Arch, or largest,
-// smallest and random. Bits are drawn once quantisation has begun; the largest
-// stays in float, because it is the teacher.
-func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
-	sp := t.Net.Space
-	from := max(0, int(math.Ceil(t.Set.FloatSteps*float64(steps))))
-	low := 2
-	if t.Set.Inherit {
-		low = opened(t.widths, step, from, steps)
-		if low < opened(t.widths, step-1, from, steps) {
-			t.Net.inherit(low)
-			t.guard.seen = 0 // the loss may rise now
-		}
-	}
-	if step%t.Set.PoolSteps == 0 {
-		t.closeSessions()
-	}
-	archs := t.archs(rng, step)
-	out := make([]*member, len(archs))
-	for i, a := range archs {
-		bits := step >= from && (i > 0 || t.Arch != nil)
-		if bits && t.Arch == nil {
-			a = sp.RandomBits(a, rng)
-		}
-		layers := sp.Layers(a)
-		if bits {
-			raise(layers, low)
-		}
-		n, err := t.session(sp.Topology(a), layers, i, bits)
-		if err != nil {
-			return nil, err
-		}
-		if !bits {
-			for k := range layers {
-				layers[k].WBits = 16 // float: neither weights nor activations are rounded
-			}
-		}
-		n.set(t.Net, layers, t.Info.ImageHi())
-		out[i] = &member{arch: a, layers: layers, session: n, outs: make([][]*onnx.Tensor, len(t.images))}
-	}
-	return out, nil
-}
-
-// archs are the step's topologies.
-func (t *Trainer) archs(rng *rand.Rand, step int) []space.Arch {
-	if t.Arch != nil {
-		return []space.Arch{*t.Arch}
-	}
-	sp := t.Net.Space
-	archs := []space.Arch{sp.Largest(), sp.Smallest()}
-	for i := 0; i < t.Set.Random; i++ {
-		generation := step / t.Set.PoolSteps
-		pick := rng.IntN(t.Set.Pool)
-		seed := t.Set.Seed ^ uint64(generation)<<32 ^ uint64(i)<<24 ^ uint64(pick)
-		archs = append(archs, sp.Random(rand.New(rand.NewPCG(seed, 0xa2c4))))
-	}
-	return archs
-}
-
-// session finds or makes the loaded graph of a topology. Sessions are kept per
-// place in the step, so that two members never share weights buffers.
-func (t *Trainer) session(topology space.Arch, layers []space.Layer, place int, quantised bool) (*session, error) {
-	key := fmt.Sprintf("%d/%v/%s", place, quantised, t.Net.Space.Key(topology))
-	if n := t.sessions[key]; n != nil {
-		return n, nil
-	}
-	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, loss: true})
-	if err != nil {
-		return nil, err
-	}
-	t.sessions[key] = n
-	return n, nil
-}
-
-func (t *Trainer) closeSessions() {
-	for k, n := range t.sessions {
-		n.runner.Close()
-		delete(t.sessions, k)
-	}
-}
-
 // runAll runs every micro-batch of every member, Workers at a time.
 func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.Tensor) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -390,65 +300,4 @@ func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.
 		}
 	}
 	return nil
-}
-
-// distil mixes the largest network's probabilities with the labels, share
-// against 1-share, into the targets of the others. It returns the largest
-// network's accuracy on the step's images.
-func (t *Trainer) distil(largest *member, share float64) float64 {
-	k, correct := t.Net.Space.Classes, 0
-	for i, out := range largest.outs {
-		logits, soft := out[largest.session.logits].Floats(), t.soft[i].Floats()
-		for r := 0; r < t.Set.MicroBatch; r++ {
-			row := soft[r*k : (r+1)*k]
-			best := softmax(row, logits[r*k:(r+1)*k])
-			for j, label := range t.labels[i].Floats()[r*k : (r+1)*k] {
-				row[j] = float32(share*float64(row[j]) + (1-share)*float64(label))
-			}
-			if int32(best) == t.classes[i*t.Set.MicroBatch+r] {
-				correct++
-			}
-		}
-	}
-	return float64(correct) / float64(t.Set.Batch)
-}
-
-// softmax writes the probabilities of logits and returns the largest one's index.
-func softmax(dst, logits []float32) int {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	sum := 0.0
-	for i, v := range logits {
-		e := math.Exp(float64(v - logits[best]))
-		dst[i] = float32(e)
-		sum += e
-	}
-	for i := range dst {
-		dst[i] = float32(float64(dst[i]) / sum)
-	}
-	return best
-}
-
-// reduce averages the gradients in a fixed order and gives the output sets
-// back to their sessions.
-func (t *Trainer) reduce(members []*member) {
-	for _, g := range t.grads {
-		clear(g)
-	}
-	scale := 1 / float32(len(members)*len(t.images))
-	for _, m := range members {
-		for _, out := range m.outs {
-			for k, v := range m.session.views {
-				if bits, ok := m.session.bits[v.spec.name]; ok {
-					t.Net.backStep(t.grads, v, rounding{bits, out[m.session.grads[k]].Floats(), m.session.scratch}, scale)
-				}
-				v.scatterInto(t.grads, out[m.session.grads[k]].Floats(), scale)
-			}
-			m.session.release(out)
-		}
-	}
 }

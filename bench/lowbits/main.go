@@ -106,10 +106,15 @@ func run(ctx context.Context, path string, train int, epochs [2]float64, seed ui
 	if err := b.report(ctx, "float, as long", more, arch); err != nil {
 		return err
 	}
-	inherited := float
+	return b.widths(ctx, float, arch, supernet.TrainSettings{Epochs: epochs[1], Rate: .002, Seed: seed + 1})
+}
+
+// widths goes from float to 8, 4 and 2 bits of weights.
+func (b *bench) widths(ctx context.Context, float *supernet.Supernet, arch space.Arch, set supernet.TrainSettings) error {
+	sp := float.Space
+	var inherited *supernet.Supernet
 	for _, bits := range []int{8, 4, 2} {
 		low := sp.WithBits(arch, bits, 8)
-		set := supernet.TrainSettings{Epochs: epochs[1], Rate: .002, Seed: seed + 1}
 		if err := b.report(ctx, fmt.Sprintf("%d bits, rounded", bits), float, low); err != nil {
 			return err
 		}
@@ -128,6 +133,10 @@ func run(ctx context.Context, path string, train int, epochs [2]float64, seed ui
 		}
 		if err := b.report(ctx, fmt.Sprintf("%d bits, learned steps", bits), learned, low); err != nil {
 			return err
+		}
+		if bits == 8 {
+			inherited = learned
+			continue
 		}
 		if inherited, err = b.tune(ctx, inherited, low, set); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,9 +43,8 @@ Fewer bits than 16 are calibrated as hanas quantise does.`,
   hanas export --supernet ofa.safetensors --net note10/net.config --size 224 --calibrate imagenet/train --wbits 8 --abits 8 --out int8.onnx --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, out := f.arch, f.out
 			switch {
-			case out == "":
+			case f.out == "":
 				return usage("say --out FILE.onnx")
 			case (len(args) == 1) == (f.supernet != ""):
 				return usage("say a run folder, or --supernet FILE")
@@ -53,36 +53,7 @@ Fewer bits than 16 are calibrated as hanas quantise does.`,
 			case f.supernet != "":
 				return a.exportSupernet(cmd.Context(), f)
 			}
-			dir := args[0]
-			c := a.console()
-			defer c.Close()
-			cfg, _, err := a.open(dir, c)
-			if err != nil {
-				return err
-			}
-			given, remove, err := exportInputs(cfg, dir, key)
-			if err != nil {
-				return err
-			}
-			defer remove()
-			cfg.Export = configs.Export{Picks: []string{"most_accurate"}, FineTune: f.finetune, FineTuneRate: cfg.Export.FineTuneRate}
-			made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer clean()
-			c.Close()
-			answer, err := takeExported(filepath.Join(made, "models"), out)
-			if err != nil {
-				return err
-			}
-			return a.print(answer, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: top-1 %.2f %% on %d held-out images", answer.File, 100*answer.Top1, answer.Images)
-				if answer.Inherited != nil {
-					fmt.Fprintf(w, ", %.2f %% before fine-tuning", 100**answer.Inherited)
-				}
-				fmt.Fprintln(w)
-			})
+			return a.exportRun(cmd.Context(), args[0], f)
 		},
 	}
 	cmd.Flags().StringVar(&f.arch, "arch", "", "key of the sub-network, or largest or smallest")
@@ -90,6 +61,39 @@ Fewer bits than 16 are calibrated as hanas quantise does.`,
 	cmd.Flags().Float64Var(&f.finetune, "finetune", 0, "of a run: epochs that the sub-network is trained alone, at its own bits")
 	f.flags(cmd)
 	return cmd
+}
+
+// exportRun writes one sub-network of a run folder by the stage export.
+func (a *app) exportRun(ctx context.Context, dir string, f supernetExport) error {
+	c := a.console()
+	defer c.Close()
+	cfg, _, err := a.open(dir, c)
+	if err != nil {
+		return err
+	}
+	given, remove, err := exportInputs(cfg, dir, f.arch)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	cfg.Export = configs.Export{Picks: []string{"most_accurate"}, FineTune: f.finetune, FineTuneRate: cfg.Export.FineTuneRate}
+	made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(ctx)
+	if err != nil {
+		return err
+	}
+	defer clean()
+	c.Close()
+	answer, err := takeExported(filepath.Join(made, "models"), f.out)
+	if err != nil {
+		return err
+	}
+	return a.print(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: top-1 %.2f %% on %d held-out images", answer.File, 100*answer.Top1, answer.Images)
+		if answer.Inherited != nil {
+			fmt.Fprintf(w, ", %.2f %% before fine-tuning", 100**answer.Inherited)
+		}
+		fmt.Fprintln(w)
+	})
 }
 
 // exportInputs are the run's artifacts, with a front of the one Arch.
