@@ -163,6 +163,8 @@ func (e *Export) check(k *checker) {
 		}
 	}
 	k.least("export.count", e.Count, 0)
+	k.within("export.finetune", e.FineTune, 0, 1e6)
+	k.within("export.finetune_rate", e.FineTuneRate, 0, 10)
 }
 
 // checker collects faults.

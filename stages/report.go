@@ -226,6 +226,7 @@ func (e *Env) notes(a *artifacts) []string {
 		notes = append(notes, fmt.Sprintf("Where the search went, predictions were off by %.1f points rms (%+.1f in the mean) on %d networks scored in the first round of refining, and by %.1f (%+.1f) in the last of %d.",
 			first.RMSEpp, first.BiasPP, first.N, last.RMSEpp, last.BiasPP, n))
 	}
+	notes = append(notes, tuningNotes(a.validation.Models)...)
 	if a.data.Info.Kind == "glyphs" {
 		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
 	}

@@ -50,6 +50,10 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 		more["space"], more["seed"] = cfg.Space, cfg.Seed
 		return more
 	}
+	exporting := settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}
+	if cfg.Export.FineTune > 0 {
+		exporting["supernet"] = cfg.Supernet
+	}
 	stages := []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
@@ -80,8 +84,8 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{e.searched(), lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
 		},
 		{
-			Name: "export", Doc: "writes the winners as quantised ONNX files and scores them", Version: 2,
-			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runExport,
+			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 3,
+			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(exporting), Cores: e.workers(), Run: e.runExport,
 		},
 		{
 			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 3,

@@ -7,7 +7,6 @@ import (
 
 	"hanas/export"
 	"hanas/onnx"
-	"hanas/onnx/quant"
 	"hanas/space"
 )
 
@@ -126,7 +125,7 @@ func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
 		t := onnx.NewTensor(onnx.Float, v.spec.shape...)
 		v.slice(t.Floats())
 		if b, ok := bits[v.spec.name]; ok {
-			quant.FakeWeights(t.Floats(), t.Floats(), v.out, b)
+			c.Net.round(t.Floats(), t.Floats(), v, b)
 		}
 		values[v.spec.name] = t
 	}
@@ -168,10 +167,12 @@ func (c *Calibrator) network(arch space.Arch, layers []space.Layer, f flow, stat
 		switch l.Kind {
 		case space.Linear:
 			u.Weight, u.Bias = parts[0], parts[1]
+			u.Step = c.Net.exportSteps(l, u.Weight)
 		case space.SE:
 			u.SE = &export.SEWeights{Reduce: parts[0], ReduceBias: parts[1], Expand: parts[2], ExpandBias: parts[3]}
 		case space.Conv, space.Pointwise, space.Depthwise:
 			u.Weight = parts[0]
+			u.Step = c.Net.exportSteps(l, u.Weight)
 			if l.NoNorm {
 				break
 			}

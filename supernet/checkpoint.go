@@ -178,6 +178,9 @@ func (s *Supernet) Tensors() *Tensors {
 	if s.transforms {
 		t.Metadata["kernels"] = "transform"
 	}
+	if s.steps {
+		t.Metadata["steps"] = "learned"
+	}
 	for _, p := range s.params {
 		t.Add(p.Name, p.Data, p.Shape...)
 	}
@@ -239,6 +242,9 @@ func Read(path string, sp *space.Space) (*Supernet, error) {
 	}
 	if t.Metadata["kernels"] == "transform" {
 		s.addTransforms()
+	}
+	if t.Metadata["steps"] == "learned" {
+		s.addSteps()
 	}
 	return s, s.Load(t)
 }

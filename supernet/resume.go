@@ -29,7 +29,11 @@ func (t *Trainer) save(step int) error {
 func (t *Trainer) fingerprint() string {
 	set := t.Set
 	set.Workers = 0 // does not change the result
-	return fmt.Sprintf("%s %d %+v", t.Net.Space.Hash(), t.Images.Len(), set)
+	alone := ""
+	if t.Arch != nil {
+		alone = t.Net.Space.Key(*t.Arch)
+	}
+	return fmt.Sprintf("%s %d %+v %s", t.Net.Space.Hash(), t.Images.Len(), set, alone)
 }
 
 // resume loads the checkpoint if there is one and returns the step to go on

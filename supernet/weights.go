@@ -26,6 +26,7 @@ type Supernet struct {
 	index  map[string]*Param
 
 	transforms bool            // kernels by matrices, see kernel.go
+	steps      bool            // learned quantisation steps, see steps.go
 	running    map[string]norm // batch-norm statistics that came with imported weights, by layer
 }
 

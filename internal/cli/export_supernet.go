@@ -28,6 +28,7 @@ type supernetExport struct {
 	mean, std                           []float32
 	seed                                uint64
 	float32                             bool
+	finetune                            float64 // of a run's sub-network, epochs
 }
 
 // supernetExported is what `hanas export --supernet --json` prints.
