@@ -170,7 +170,7 @@ func (e *Env) writeModel(ctx context.Context, s *scoring, m modelRecord, folder 
 		return m, err
 	}
 	sum := sha256.Sum256(data)
-	m.Top1, m.Images, m.SHA256 = res.Top1, res.N, hex.EncodeToString(sum[:])
+	m.Top1, m.Images, m.SHA256 = res.Value, res.N, hex.EncodeToString(sum[:])
 	return m, nil
 }
 

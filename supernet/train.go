@@ -94,9 +94,11 @@ type Trainer struct {
 	grads    map[string][]float32
 	sessions map[string]*session
 	images   []*onnx.Tensor // one a micro-batch
-	labels   []*onnx.Tensor // smoothed labels
+	labels   []*onnx.Tensor // targets from the labels
 	soft     []*onnx.Tensor // targets from the largest network
 	classes  []int32
+	task     *task
+	grid     []cell // of a detector
 	perm     []int
 	epoch    int
 }
@@ -151,6 +153,14 @@ func (t *Trainer) prepare() error {
 	if len(sp.Resolutions) != 1 || sp.Resolutions[0] != t.Images.Size {
 		return fmt.Errorf("supernet: train: space %s has resolutions %v, the images %d (one equal resolution is needed)", sp.Name, sp.Resolutions, t.Images.Size)
 	}
+	largest := sp.Layers(sp.Largest())
+	t.task = tasks[sp.Task()]
+	if sp.Task() == space.Locate {
+		t.grid = cells(largest)
+		if t.Images.Located == nil {
+			return fmt.Errorf("supernet: train: space %s makes detectors, the images have no boxes (use data of scenes)", sp.Name)
+		}
+	}
 	t.grads, t.sessions = map[string][]float32{}, map[string]*session{}
 	var params []train.Param
 	for _, p := range t.Net.params {
@@ -160,8 +170,8 @@ func (t *Trainer) prepare() error {
 	t.opt = train.NewAdamW(params, train.AdamWSettings{WeightDecay: set.Decay})
 	for i := 0; i < set.Batch/set.MicroBatch; i++ {
 		t.images = append(t.images, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Channels, t.Images.Size, t.Images.Size))
-		t.labels = append(t.labels, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Classes))
-		t.soft = append(t.soft, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Classes))
+		t.labels = append(t.labels, onnx.NewTensor(onnx.Float, t.task.labels(largest, set.MicroBatch)...))
+		t.soft = append(t.soft, onnx.NewTensor(onnx.Float, t.task.labels(largest, set.MicroBatch)...))
 	}
 	t.classes = make([]int32, set.Batch)
 	t.epoch = -1
@@ -226,7 +236,6 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 		t.perm = rand.New(rand.NewPCG(t.Set.Seed^0xdada, uint64(e))).Perm(n)
 	}
 	idx := t.perm[step%perEpoch*b:][:b]
-	smooth := float32(t.Set.Smoothing)
 	for m := range t.images {
 		part := idx[m*t.Set.MicroBatch:][:t.Set.MicroBatch]
 		classes := t.classes[m*t.Set.MicroBatch:][:t.Set.MicroBatch]
@@ -235,12 +244,9 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 			return err
 		}
 		row := t.labels[m].Floats()
-		k := t.Net.Space.Classes
+		k := len(row) / t.Set.MicroBatch
 		for i, c := range classes {
-			for j := range row[i*k : (i+1)*k] {
-				row[i*k+j] = smooth / float32(k)
-			}
-			row[i*k+int(c)] += 1 - smooth
+			t.task.fill(t, row[i*k:(i+1)*k], part[i], c)
 		}
 	}
 	return nil
@@ -333,21 +339,16 @@ func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.
 // against 1-share, into the targets of the others. It returns the largest
 // network's accuracy on the step's images.
 func (t *Trainer) distil(largest *member, share float64) float64 {
-	k, correct := t.Net.Space.Classes, 0
+	right, of := 0, 0
 	for i, out := range largest.outs {
-		logits, soft := out[largest.session.logits].Floats(), t.soft[i].Floats()
-		for r := 0; r < t.Set.MicroBatch; r++ {
-			row := soft[r*k : (r+1)*k]
-			best := softmax(row, logits[r*k:(r+1)*k])
-			for j, label := range t.labels[i].Floats()[r*k : (r+1)*k] {
-				row[j] = float32(share*float64(row[j]) + (1-share)*float64(label))
-			}
-			if int32(best) == t.classes[i*t.Set.MicroBatch+r] {
-				correct++
-			}
+		logits, soft, labels := out[largest.session.logits].Floats(), t.soft[i].Floats(), t.labels[i].Floats()
+		k, n := len(soft)/t.Set.MicroBatch, len(logits)/t.Set.MicroBatch
+		for r := range t.Set.MicroBatch {
+			x, y := t.task.distil(t, soft[r*k:(r+1)*k], labels[r*k:(r+1)*k], logits[r*n:(r+1)*n], share)
+			right, of = right+x, of+y
 		}
 	}
-	return float64(correct) / float64(t.Set.Batch)
+	return float64(right) / float64(max(1, of))
 }
 
 // softmax writes the probabilities of logits and returns the largest one's index.
