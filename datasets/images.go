@@ -24,8 +24,8 @@ func (im *Images) Len() int { return len(im.Labels) }
 
 // Fit says how an image of any shape becomes a square.
 type Fit struct {
-	Size   int // side of the square that is cut from the centre
-	Resize int // length of the short side before the cut; 0 = Size
+	Size   int  // side of the square that is cut from the centre
+	Resize int  // length of the short side before the cut; 0 = Size
 	Whole  bool // nothing is cut: the image is put into the square as Square does, with its objects
 }
 

@@ -43,7 +43,7 @@ func (l *Located) put(i int, ex Example, size int) ([]byte, error) {
 		o.Box = p.Inside(o.Box)
 		l.inside[i] = append(l.inside[i], o)
 	}
-	l.Scenes.Images[i] = Scene{ID: int64(i) + 1, File: fmt.Sprintf("%06d.png", i+1), Width: ex.W, Height: ex.H}
+	l.Scenes.Images[i] = Scene{ID: int64(i) + 1, File: sceneFile(i), Width: ex.W, Height: ex.H}
 	pixels := p.Pixels
 	p.Pixels = nil
 	l.Placed[i] = p

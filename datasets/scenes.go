@@ -15,7 +15,7 @@ const SceneClasses = "0123456789"
 const (
 	sceneScale = 3    // side of the original over that of the network's square
 	mostGlyphs = 6    // objects in a scene
-	leastInk   = 0.11 // height of a glyph as a share of the side, smallest
+	leastInk   = 0.15 // height of a glyph as a share of the side, smallest
 	mostInk    = 0.85 // and largest
 	mostShared = 0.25 // intersection over union of two glyphs
 )

@@ -62,9 +62,8 @@ func (w *writer) reader(i int) (l space.Layer, ok bool) {
 }
 
 // decode writes what turns the predictions into boxes: the inverse of the
-// targets that package supernet trains, confidence as the geometric mean of
-// class probability and centreness (FCOS, Tian et al. 2019), and
-// NonMaxSuppression.
+// targets that package supernet trains, confidence as objectness times class
+// probability, and NonMaxSuppression.
 func (w *writer) decode() onnx.Value {
 	b := w.b
 	b.Prefix("decode")
@@ -82,7 +81,7 @@ func (w *writer) decode() onnx.Value {
 	corners := b.Op("Concat", []onnx.Value{op("Sub", middle, half), op("Add", middle, half)}, onnx.Int("axis", 1))
 	inside := op("Clip", corners, b.ConstFloat("edge_lo", 0), b.ConstFloat("edge_hi", float32(w.layers[0].InSize)))
 	boxes := b.Op("Transpose", []onnx.Value{inside}, onnx.Ints("perm", 0, 2, 1))
-	confidence := op("Sqrt", op("Mul", op("Sigmoid", rows(-classes, 0)), op("Sigmoid", rows(4, 5))))
+	confidence := op("Mul", b.Op("Softmax", []onnx.Value{rows(-classes, 0)}, onnx.Int("axis", 1)), op("Sigmoid", rows(4, 5)))
 
 	kept := op("NonMaxSuppression", boxes, confidence, b.ConstInts("most", mostOfClass),
 		b.ConstFloats("overlap", mostOverlap), b.ConstFloats("least", leastConfidence))

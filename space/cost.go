@@ -108,7 +108,7 @@ func Cost(layers []Layer) Costs {
 			out = logitBits
 		}
 		wait.before(l)
-		live := l.InBytes() + l.OutBytes(out) + wait.bytes
+		live := l.InBytes() + l.OutBytes(out) + wait.bytes + wait.second(layers, i)
 		first := l.Stage >= 0 && (i == 0 || layers[i-1].Stage != l.Stage || layers[i-1].Block != l.Block)
 		switch {
 		case first:

@@ -14,7 +14,7 @@ import (
 
 // BoxChannels are the channels of a predict layer behind those of the classes:
 // offset of the box's centre from the cell's and the logarithms of its sides, in
-// units of the stride (x, y, width, height), and centreness (FCOS, Tian et al. 2019).
+// units of the stride (x, y, width, height), and objectness.
 const BoxChannels = 5
 
 // Tasks of a space.
@@ -169,6 +169,17 @@ func (b *branches) before(l *Layer) {
 	if l.From != "" {
 		b.bytes -= l.InBytes()
 	}
+}
+
+// second are the bytes of the copy that a head is left, at its own bits, of a
+// tensor that the next layer reads too.
+func (b *branches) second(layers []Layer, i int) int64 {
+	if b.any && i+1 < len(layers) && layers[i+1].From == "" {
+		if k := Tapped(layers, i); k > 0 {
+			return layers[k].InBytes()
+		}
+	}
+	return 0
 }
 
 // after adds what layers[i] leaves for later.

@@ -40,7 +40,7 @@ const (
 	rowTop             //
 	rowRight           //
 	rowBottom          //
-	rowCentre          // centreness, 0 to 1
+	rowQuality         // how well the cell lies for its object, 0.5 to 1; 0 without one
 	rowPositive        // 1 where there is an object
 	targetRows
 )
@@ -54,7 +54,7 @@ func cellLabels(layers []space.Layer, batch int) []int {
 const (
 	// levelReach is the longest side of an object that a head but the last is
 	// given, in strides (FCOS bounds the distances to the sides likewise, section 3.2).
-	levelReach = 3.0
+	levelReach = 2.0
 	// centreReach is how far from an object's centre its cells lie at most, in
 	// strides along each axis (centre sampling of FCOS's later versions; there 1.5).
 	centreReach = 0.75
@@ -94,12 +94,13 @@ func assign(grid []cell, objects []datasets.Object) []int {
 	return out
 }
 
-// centreness is FCOS's (equation 3), 0 where the cell's centre is outside.
-func centreness(left, top, right, bottom float64) float64 {
-	if left <= 0 || top <= 0 || right <= 0 || bottom <= 0 {
-		return 0
-	}
-	return math.Sqrt(min(left, right) / max(left, right) * min(top, bottom) / max(top, bottom))
+// quality is the target of a cell's objectness: 1 at the object's centre and
+// 1/2 as far from it as a cell may lie; x and y are the distances in strides.
+// It is there for what FCOS's centreness is (of two cells the one that sees the
+// object better wins), but small objects, which may lie between the centres of
+// cells, have one too.
+func quality(x, y float64) float64 {
+	return 1 - (x*x+y*y)/(4*centreReach*centreReach)
 }
 
 // cellTargets writes the targets of one image, [classes+targetRows, cells].
@@ -118,7 +119,7 @@ func cellTargets(dst []float32, grid []cell, classes int, objects []datasets.Obj
 		left, top := (b.X-c.x)/c.stride, (b.Y-c.y)/c.stride
 		right, bottom := left+b.W/c.stride, top+b.H/c.stride
 		row(rowLeft)[k], row(rowTop)[k], row(rowRight)[k], row(rowBottom)[k] = float32(left), float32(top), float32(right), float32(bottom)
-		row(rowCentre)[k], row(rowPositive)[k] = float32(centreness(-left, -top, right, bottom)), 1
+		row(rowQuality)[k], row(rowPositive)[k] = float32(quality((left+right)/2, (top+bottom)/2)), 1
 		dst[objects[o].Category*n+k] = 1
 	}
 }
@@ -128,24 +129,27 @@ func (t *Trainer) fillCells(dst []float32, image int, _ int32) {
 	cellTargets(dst, t.grid, t.Net.Space.Classes, t.Images.Located.In(image))
 }
 
-// distilCells mixes the largest network's probabilities of classes; boxes and
-// centreness are those of the labels. It counts the cells with an object whose
+// distilCells mixes the largest network's probabilities of classes where there
+// are objects, and its objectness everywhere; boxes are those of the labels. It counts the cells with an object whose
 // class is the most probable one.
 func (t *Trainer) distilCells(soft, labels, logits []float32, share float64) (right, of int) {
 	classes, n := t.Net.Space.Classes, len(t.grid)
 	copy(soft, labels)
-	for i, v := range logits[:classes*n] {
-		soft[i] = float32(share/(1+math.Exp(-float64(v))) + (1-share)*float64(labels[i]))
+	for k, v := range logits[(classes+space.BoxChannels-1)*n:] {
+		q := (classes+rowQuality)*n + k
+		soft[q] = float32(share/(1+math.Exp(-float64(v))) + (1-share)*float64(labels[q]))
 	}
+	column, p := make([]float32, classes), make([]float32, classes)
 	for k := range n {
 		if labels[(classes+rowPositive)*n+k] == 0 {
 			continue
 		}
-		best := 0
 		for c := range classes {
-			if logits[c*n+k] > logits[best*n+k] {
-				best = c
-			}
+			column[c] = logits[c*n+k]
+		}
+		best := softmax(p, column)
+		for c := range classes {
+			soft[c*n+k] = float32(share*float64(p[c]) + (1-share)*float64(labels[c*n+k]))
 		}
 		of++
 		if labels[best*n+k] == 1 {

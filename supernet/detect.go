@@ -38,30 +38,31 @@ func (t *tracer) rows(x onnx.Value, from, to int) onnx.Value {
 }
 
 // detectionLoss is the sum over the batch, divided by the number of cells with
-// an object and one, of quality focal loss for the classes (Li et al. 2020,
-// equation 3, with exponent 2: focal loss for targets between 0 and 1), of 1 -
-// GIoU for the boxes (Rezatofighi et al. 2019) and of the cross-entropy of
-// centreness; the last two on cells with an object.
+// an object and one, of quality focal loss for objectness (Li et al. 2020,
+// equation 3, with exponent 2: focal loss for targets between 0 and 1) and, on
+// cells with an object, of the cross-entropy of the classes and 1 - GIoU of the
+// box (Rezatofighi et al. 2019).
 func (t *tracer) detectionLoss(labels onnx.Value) onnx.Value {
 	t.b.Prefix("loss")
 	classes := t.layers[len(t.layers)-1].Out - space.BoxChannels
 	target := func(row int) onnx.Value { return t.rows(labels, classes+row, classes+row+1) }
 	predicted := func(row int) onnx.Value { return t.rows(t.x, classes+row, classes+row+1) }
 	sum := func(x onnx.Value) onnx.Value { return t.b.Op("ReduceSum", []onnx.Value{x}, onnx.Int("keepdims", 0)) }
-	positive := target(rowPositive)
 
-	logits, probabilities := t.rows(t.x, 0, classes), t.rows(labels, 0, classes)
-	off := t.op("Sub", probabilities, t.op("Sigmoid", logits))
-	focal := sum(t.op("Mul", t.op("Mul", off, off), t.binary(logits, probabilities)))
+	object, quality := predicted(4), target(rowQuality)
+	off := t.op("Sub", quality, t.op("Sigmoid", object))
+	focal := sum(t.op("Mul", t.op("Mul", off, off), t.binary(object, quality)))
 
+	logs := t.b.Op("LogSoftmax", []onnx.Value{t.rows(t.x, 0, classes)}, onnx.Int("axis", 1))
+	likely := t.b.Op("ReduceSum", []onnx.Value{t.op("Mul", t.rows(labels, 0, classes), logs), t.b.ConstInts("axis", 1)}) // [batch, 1, cells]
 	box := t.op("Sub", t.b.ConstFloat("one", 1), t.giou(
 		t.box(predicted(0), predicted(1), predicted(2), predicted(3)),
 		[4]onnx.Value{target(rowLeft), target(rowTop), target(rowRight), target(rowBottom)}))
-	centre := t.binary(predicted(4), target(rowCentre))
-	boxes := sum(t.op("Mul", positive, t.op("Add", box, centre)))
+	positive := target(rowPositive)
+	found := sum(t.op("Mul", positive, t.op("Sub", box, likely)))
 
 	count := t.op("Add", sum(positive), t.b.ConstFloat("one", 1))
-	return t.b.Name(t.op("Div", t.op("Add", focal, boxes), count), outputLoss)
+	return t.b.Name(t.op("Div", t.op("Add", focal, found), count), outputLoss)
 }
 
 func (t *tracer) op(name string, in ...onnx.Value) onnx.Value { return t.b.Op(name, in) }

@@ -50,12 +50,12 @@ type paramSpec struct {
 	std   float64 // of the normal start; 0 = constant
 	value float32 // of the constant start
 	decay bool
-	prior int // classes that begin as improbable: the first values of a predict layer's bias
+	prior int // of the last values, which begin as improbable: objectness in the bias of a predict layer
 }
 
-// priorLogit is the logit that a class begins with in every cell: 2 %, so that
-// the many cells without object do not drown the others at first (focal loss,
-// Lin et al. 2017, section 4.1).
+// priorLogit is the logit that objectness begins with in every cell: 2 %, so
+// that the many cells without object do not drown the others at first (focal
+// loss, Lin et al. 2017, section 4.1).
 const priorLogit = -4
 
 // layerParams is the one list of a layer's parameters; training graphs,
@@ -84,12 +84,12 @@ func layerParams(l space.Layer) []paramSpec {
 	return nil // add, pool
 }
 
-// priors is the number of classes of a predict layer, else 0.
+// priors is 1 for a predict layer, else 0.
 func priors(l space.Layer) int {
-	if !l.Predicts() {
-		return 0
+	if l.Predicts() {
+		return 1
 	}
-	return l.Out - space.BoxChannels
+	return 0
 }
 
 func (s *Supernet) add(spec paramSpec, rng *rand.Rand) {
@@ -106,7 +106,7 @@ func (s *Supernet) add(spec paramSpec, rng *rand.Rand) {
 		}
 	}
 	for i := range spec.prior {
-		p.Data[i] = priorLogit
+		p.Data[len(p.Data)-1-i] = priorLogit
 	}
 	s.params = append(s.params, p)
 	s.index[p.Name] = p
