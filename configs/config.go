@@ -30,7 +30,7 @@ type Config struct {
 // supernet learns from the first, sub-networks are scored on the second, and
 // exported files on the third.
 type Data struct {
-	Kind       string  `json:"kind"`       // "glyphs" (drawn by the program), "parquet", "folder" or "list"
+	Kind       string  `json:"kind"`       // "glyphs" or "scenes" (drawn by the program), "parquet", "folder" or "list"
 	Path       string  `json:"path"`       // file or folder, relative to the working directory; unused by glyphs
 	Train      int     `json:"train"`      // images at most
 	Val        int     `json:"val"`        // images at most

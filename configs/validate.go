@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hanas/datasets"
 	"hanas/predictor"
 )
 
@@ -76,8 +77,8 @@ func (c *Config) Validate() []Fault {
 }
 
 func (d *Data) check(k *checker) {
-	k.oneOf("data.kind", d.Kind, "glyphs", "parquet", "folder", "list")
-	if d.Kind != "glyphs" && d.Path == "" {
+	k.oneOf("data.kind", d.Kind, datasets.Kinds()...)
+	if d.Kind != "glyphs" && d.Kind != "scenes" && d.Path == "" {
 		k.fault("data.path", fmt.Sprintf("is empty, and data.kind is %q (say where the images are)", d.Kind))
 	}
 	k.least("data.train", d.Train, 0)

@@ -15,6 +15,8 @@ type Example struct {
 	Image []byte // [H, W, 3] RGB
 	W, H  int
 	Label int // index into Classes
+
+	Objects []Object // what is where, of data for detection: Category indexes Classes, Image is not used
 }
 
 // Dataset is an ordered list of labelled images. It gives the same Example
@@ -57,6 +59,7 @@ type Info struct {
 	Resize     int        // see Settings
 	Mean, Std  [3]float32 // of R, G, B in [0,1]
 	Augment    Augment    // what suits these images when training
+	Scenes     bool       // objects in whole images, for detection
 }
 
 // Set is three splits of one data set that share no image.
@@ -69,14 +72,16 @@ type Set struct {
 type kind struct {
 	open    func(ctx context.Context, s Settings) (*Set, error)
 	augment Augment
+	scenes  bool // objects in whole images, not one label an image
 }
 
 // kinds lists what Open can open.
 var kinds = map[string]kind{
-	"glyphs":  {openGlyphs, Augment{Pad: 2}}, // no flip: a mirrored letter is no letter
-	"parquet": {openParquet, Augment{Pad: 4, Flip: true}},
-	"folder":  {openFolder, Augment{Pad: 4, Flip: true}},
-	"list":    {openList, Augment{Pad: 4, Flip: true}},
+	"glyphs":  {openGlyphs, Augment{Pad: 2}, false}, // no flip: a mirrored letter is no letter
+	"scenes":  {openScenes, Augment{}, true},
+	"parquet": {openParquet, Augment{Pad: 4, Flip: true}, false},
+	"folder":  {openFolder, Augment{Pad: 4, Flip: true}, false},
+	"list":    {openList, Augment{Pad: 4, Flip: true}, false},
 }
 
 // Kinds are the names of the data sets that Open knows, in alphabetic order.
@@ -100,6 +105,7 @@ func Open(ctx context.Context, s Settings) (*Set, error) {
 		return nil, err
 	}
 	set.Info.Kind, set.Info.Size, set.Info.Resize, set.Info.Augment = s.Kind, s.Size, s.Resize, k.augment
+	set.Info.Scenes = k.scenes
 	set.Info.Classes = set.Train.Classes()
 	set.Info.Digest = s.digest(set.Info.Digest)
 	set.Info.Mean, set.Info.Std = s.Mean, s.Std
@@ -148,7 +154,7 @@ func (s Settings) digest(content string) string {
 
 // Load decodes a split of the set at its size, with its normalisation.
 func (s *Set) Load(ctx context.Context, ds Dataset, workers int) (*Images, error) {
-	im, err := LoadFit(ctx, ds, Fit{Size: s.Info.Size, Resize: s.Info.Resize}, workers)
+	im, err := LoadFit(ctx, ds, Fit{Size: s.Info.Size, Resize: s.Info.Resize, Whole: s.Info.Scenes}, workers)
 	if err != nil {
 		return nil, err
 	}

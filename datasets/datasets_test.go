@@ -256,7 +256,7 @@ func TestBadSettings(t *testing.T) {
 		return datasets.Settings{Kind: "list", Path: filepath.Join(root, name)}
 	}
 	for want, s := range map[string]datasets.Settings{
-		`unknown kind "mnist" (known: folder, glyphs, list, parquet)`: {Kind: "mnist"},
+		`unknown kind "mnist" (known: folder, glyphs, list, parquet, scenes)`: {Kind: "mnist"},
 		"none may be negative":        {Val: -1},
 		"size 4, resize 4":            {Size: 4},
 		"size 32, resize 16":          {Resize: 16},

@@ -16,6 +16,7 @@ type Images struct {
 	Size      int     // side in pixels
 	Classes   []string
 	Mean, Std [3]float32 // applied by Batch to pixels in [0,1]
+	Located   *Located   // what is where, of data for detection; else nil
 }
 
 // Len is the number of images.
@@ -23,8 +24,9 @@ func (im *Images) Len() int { return len(im.Labels) }
 
 // Fit says how an image of any shape becomes a square.
 type Fit struct {
-	Size   int // side of the square that is cut from the centre
-	Resize int // length of the short side before the cut; 0 = Size
+	Size   int  // side of the square that is cut from the centre
+	Resize int  // length of the short side before the cut; 0 = Size
+	Whole  bool // nothing is cut: the image is put into the square as Square does, with its objects
 }
 
 // Load decodes every image of ds and fits it to size x size. The result does
@@ -51,8 +53,14 @@ func LoadFit(ctx context.Context, ds Dataset, fit Fit, workers int) (*Images, er
 		Pixels: make([]uint8, n*3*fit.Size*fit.Size), Labels: make([]int32, n), Size: fit.Size,
 		Classes: ds.Classes(), Mean: half, Std: half,
 	}
+	if fit.Whole {
+		im.Located = newLocated(n, im.Classes)
+	}
 	if err := im.fill(ctx, ds, fit, max(1, workers)); err != nil {
 		return nil, err
+	}
+	if im.Located != nil {
+		im.Located.gather()
 	}
 	return im, nil
 }
@@ -106,7 +114,12 @@ func (im *Images) put(ctx context.Context, ds Dataset, fit Fit, i int) error {
 	}
 	plane := im.Size * im.Size
 	dst := im.Pixels[i*3*plane:][:3*plane]
-	src, err := fit.apply(ex)
+	var src []byte
+	if im.Located != nil {
+		src, err = im.Located.put(i, ex, fit.Size)
+	} else {
+		src, err = fit.apply(ex)
+	}
 	if err != nil {
 		return fmt.Errorf("datasets: load: image %d: %w", i, err)
 	}

@@ -37,6 +37,7 @@ type candidate struct {
 // decoders give the candidates of output 0 for a square of that side.
 var decoders = map[string]func(out *onnx.Tensor, side int, least float64) ([]candidate, error){
 	"fastestdet": decodeFastestDet,
+	"boxes":      decodeBoxes,
 }
 
 // Decoders are the names that Detector.Decoder may have.

@@ -67,7 +67,11 @@ func Build(n *Network, s Settings) (*onnx.Model, error) {
 			return nil, fmt.Errorf("export: %s: layer %s: %w", n.Arch, n.Units[i].Layer.Name, err)
 		}
 	}
-	w.b.Output(w.b.Name(w.float(), Output))
+	if len(w.heads) > 0 {
+		w.b.Output(w.b.Name(w.decode(), Boxes))
+	} else {
+		w.b.Output(w.b.Name(w.float(), Output))
+	}
 	w.metadata(n)
 	m, err := w.build()
 	if err != nil {
@@ -85,10 +89,13 @@ type writer struct {
 	readerBits int    // of who reads the last unit's output
 	x          tensor // the value that travels
 	block      tensor // the value at the start of the block, for its add
+	layers     []space.Layer
+	taps       map[string]tensor // what heads will read, by layer
+	heads      []onnx.Value      // predictions of a detector
 }
 
 func newWriter(name string, units []Unit, s Settings) *writer {
-	return &writer{b: onnx.NewBuilder(name), units: units, set: s, opset: 13}
+	return &writer{b: onnx.NewBuilder(name), units: units, set: s, opset: 13, layers: layersOf(units), taps: map[string]tensor{}}
 }
 
 func (w *writer) build() (*onnx.Model, error) {
@@ -101,6 +108,7 @@ func (w *writer) unit(i int) error {
 	u := &w.units[i]
 	l := u.Layer
 	w.b.Prefix(l.Name)
+	w.source(i)
 	if l.Kind != space.Add && l.Kind != space.SE { // those read what is there
 		w.quantise(l.Name+".in", u.In, l.ABits)
 	}
@@ -110,7 +118,11 @@ func (w *writer) unit(i int) error {
 		}
 		w.block = w.x
 	}
-	return w.operator(i)
+	if err := w.operator(i); err != nil {
+		return err
+	}
+	w.keep(i)
+	return nil
 }
 
 // operator writes unit i on the value that travels.
@@ -147,10 +159,11 @@ func (w *writer) integer(i int) bool {
 		return false
 	case l.Kind == space.Conv && l.In <= 4 && !w.set.AllInteger:
 		return false
-	case i+1 == len(w.units):
+	}
+	next, ok := w.reader(i)
+	if !ok {
 		return w.readerBits <= 8
 	}
-	next := w.units[i+1].Layer
 	if next.Kind == space.Add && w.block.codes.IsZero() {
 		return false
 	}
@@ -176,8 +189,8 @@ func (w *writer) conv(i int) error {
 	y := w.b.Op("Conv", []onnx.Value{x(), weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
 		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
 	w.x = tensor{value: y, act: l.Act}
-	if integer && i+1 < len(w.units) {
-		if next := w.units[i+1].Layer.Kind; next == space.Add || next == space.SE { // they do not quantise for themselves
+	if next, ok := w.reader(i); integer && ok {
+		if next.Kind == space.Add || next.Kind == space.SE || w.tapped(i) { // they do not quantise for themselves, or there are two readers
 			w.quantise(l.Name+".out", u.Out, 8)
 		}
 	}

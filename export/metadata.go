@@ -21,6 +21,7 @@ func (w *writer) metadata(n *Network) {
 	for _, e := range []onnx.Entry{
 		{Key: "hanas.arch", Value: n.Arch},
 		{Key: "hanas.space", Value: n.Space},
+		{Key: "hanas.task", Value: w.task()},
 		{Key: "hanas.profile", Value: string(w.set.Profile)},
 		{Key: "hanas.bits", Value: string(js)},
 		{Key: "hanas.resolution", Value: fmt.Sprint(n.Resolution)},

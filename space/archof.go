@@ -15,6 +15,9 @@ func (s *Space) ArchOf(layers []Layer) (Arch, error) {
 	if len(layers) == 0 {
 		return Arch{}, fmt.Errorf("space: %s: a network without layers", s.Name)
 	}
+	if s.Task() != Classify {
+		return Arch{}, fmt.Errorf("space: %s: detectors are not found by their layers (give the key of one)", s.Name)
+	}
 	r := archReader{s: s}
 	size := s.Resolutions[len(s.Resolutions)-1]
 	if slices.Contains(s.Resolutions, layers[0].InSize) {

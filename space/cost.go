@@ -1,5 +1,7 @@
 package space
 
+import "slices"
+
 // Weights is the number of multiplied weights: without batch norm and biases.
 func (l Layer) Weights() int64 {
 	switch l.Kind {
@@ -90,6 +92,7 @@ const logitBits = 32
 func Cost(layers []Layer) Costs {
 	var c Costs
 	held := int64(0) // block input waiting for its add
+	wait := branches{any: len(layers) > 0 && slices.ContainsFunc(layers, func(l Layer) bool { return l.From != "" })}
 	for i := range layers {
 		l := &layers[i]
 		macs := l.MACs()
@@ -101,7 +104,11 @@ func Cost(layers []Layer) Costs {
 		if i+1 < len(layers) {
 			out = layers[i+1].ABits
 		}
-		live := l.InBytes() + l.OutBytes(out)
+		if wait.any && Ends(layers, i) {
+			out = logitBits
+		}
+		wait.before(l)
+		live := l.InBytes() + l.OutBytes(out) + wait.bytes + wait.second(layers, i)
 		first := l.Stage >= 0 && (i == 0 || layers[i-1].Stage != l.Stage || layers[i-1].Block != l.Block)
 		switch {
 		case first:
@@ -115,6 +122,7 @@ func Cost(layers []Layer) Costs {
 			live += held
 		}
 		c.PeakActivationBytes = max(c.PeakActivationBytes, live)
+		wait.after(layers, i)
 	}
 	return c
 }

@@ -10,7 +10,7 @@ func (s *Space) DistinctLayers() []Layer {
 	d := distinct{s: s, seen: map[Layer]bool{}}
 	w, a := s.endChoices()
 	for _, res := range s.Resolutions {
-		sizes := res
+		sizes, ends := res, []int(nil)
 		stem := Layer{
 			Name: "stem", Kind: Conv, Stage: -1, Block: -1, In: s.Channels, InSize: res,
 			Kernel: s.StemKernel, Stride: s.StemStride, Groups: 1, Act: s.StemAct,
@@ -22,6 +22,11 @@ func (s *Space) DistinctLayers() []Layer {
 		for n := range s.Stages {
 			sizes = d.stage(n, ins, sizes)
 			ins = s.Stages[n].Widths
+			ends = append(ends, sizes)
+		}
+		if len(s.Detect) > 0 {
+			d.heads(ends)
+			continue
 		}
 		d.tail(ins, sizes)
 	}

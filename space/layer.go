@@ -21,12 +21,13 @@ const (
 )
 
 // Layer is one operator with its exact shapes and bits. Feature maps are
-// square. Layer is comparable; with Name, Stage and Block cleared (see Shape)
+// square. Layer is comparable; with Name, Stage, Block and From cleared (see Shape)
 // it identifies a row of a latency table as Key does.
 type Layer struct {
 	// Name is unique in the network and the same in every Arch that has the
 	// layer: "stem", "s1.b0.expand", "s1.b0.dw", "s1.b0.se", "s1.b0.project",
-	// "s1.b0.add", "head", "pool", "mix", "classifier".
+	// "s1.b0.add", "head", "pool", "mix", "classifier"; of a detector "d1.lateral",
+	// "d1.dw", "d1.predict".
 	Name            string
 	Kind            Kind
 	Stage, Block    int // from 0; Stage is -1 outside the stages, Block counts inside its stage
@@ -37,6 +38,7 @@ type Layer struct {
 	Mid             int    // channels between the two halves of an SE, else 0
 	Act             string // after the layer: "", "relu", "relu6" or "hswish"
 	NoNorm          bool   // a convolution that has neither batch norm nor bias
+	From            string // the layer whose output it reads, by name; "" = the one before
 	WBits           int    // bits of the weights, 0 where there are none
 	ABits           int    // bits of the layer's input tensor; 16 = kept in float on a CPU
 }
@@ -44,7 +46,7 @@ type Layer struct {
 // Shape is the layer without its place in the network: a map key that is equal
 // exactly when Key is, without building a string.
 func (l Layer) Shape() Layer {
-	l.Name, l.Stage, l.Block = "", 0, 0
+	l.Name, l.Stage, l.Block, l.From = "", 0, 0, ""
 	return l
 }
 

@@ -22,6 +22,10 @@ func (s *Space) AppendLayers(dst []Layer, a Arch) []Layer {
 	for n := range s.Stages {
 		x.stage(n)
 	}
+	if len(s.Detect) > 0 {
+		x.heads(endsAt)
+		return x.layers
+	}
 	if len(s.HeadWidths) > 0 {
 		width := s.HeadWidths[x.next()]
 		w, act := x.bits()
@@ -55,6 +59,7 @@ type expansion struct {
 	layers   []Layer
 	start    int // of this network in layers
 	in, size int
+	sources  [maxStages]source // ends of the stages
 }
 
 func (x *expansion) next() byte {
@@ -107,6 +112,7 @@ func (x *expansion) stage(n int) {
 		}
 		x.block(n, b, stride, width)
 	}
+	x.sources[n] = source{x.layers[len(x.layers)-1].Name, x.in, x.size}
 }
 
 func (x *expansion) block(n, b, stride, width int) {

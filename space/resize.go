@@ -15,6 +15,9 @@ func Resize(layers []Layer, resolution int) ([]Layer, error) {
 	size := resolution
 	for i := range out {
 		l := &out[i]
+		if l.From != "" {
+			size = out[max(0, Reads(out, i))].OutSize
+		}
 		if l.Stride < 1 {
 			return nil, fmt.Errorf("space: resize: layer %s has stride %d", l.Name, l.Stride)
 		}

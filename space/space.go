@@ -23,7 +23,7 @@ type Stage struct {
 }
 
 // Space is a set of networks: stem, stages of inverted bottlenecks, head,
-// pool, classifier. Choices are listed in ascending order; one entry = fixed.
+// pool, classifier; or heads of a detector. Choices are listed in ascending order; one entry = fixed.
 // A Space must not be changed once Archs of it exist.
 type Space struct {
 	Name        string  `json:"name"`
@@ -40,6 +40,11 @@ type Space struct {
 	// FeatureMix is the width of a 1×1 convolution after the pool, with
 	// HeadAct but without batch norm or bias (MobileNetV3); 0 = none.
 	FeatureMix int `json:"feature_mix,omitempty"`
+
+	// Detect are the stages, from 0, whose ends a detection head reads, the last
+	// stage among them; empty = the networks classify. HeadWidths are then those
+	// of the heads, and HeadAct their activation.
+	Detect []int `json:"detect,omitempty"`
 
 	WBits []int `json:"wbits"` // choices of weight bits, a subset of 2, 4, 8, 16
 	ABits []int `json:"abits"` // choices of activation bits, a subset of 2, 4, 8, 16
@@ -95,6 +100,7 @@ func (s *Space) Validate() error {
 		c.between(at+"stride", st.Stride, 1, 8)
 		c.act(at+"act", st.Act)
 	}
+	s.checkDetect(&c)
 	return errors.Join(c.faults...)
 }
 

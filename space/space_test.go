@@ -238,15 +238,19 @@ func TestLayersFitTogether(t *testing.T) {
 				if l.ABits == 0 || (l.WBits == 0) != (l.Kind == Add || l.Kind == Pool) {
 					t.Fatalf("%s: %+v has no bits", s.Name, l)
 				}
-				if i > 0 && (l.In != layers[i-1].Out || l.InSize != layers[i-1].OutSize) {
-					t.Fatalf("%s: %+v does not follow %+v", s.Name, l, layers[i-1])
+				if from := Reads(layers, i); i > 0 && (l.In != layers[from].Out || l.InSize != layers[from].OutSize) {
+					t.Fatalf("%s: %+v does not follow %+v", s.Name, l, layers[from])
 				}
 				own := l.Kind != Add && l.Kind != Pool && l.Kind != SE
 				if !own && l.ABits != layers[i+1].ABits {
 					t.Fatalf("%s: %s has input of %d bits, its reader %d", s.Name, l.Name, l.ABits, layers[i+1].ABits)
 				}
 			}
-			if last := layers[len(layers)-1]; last.Kind != Linear || last.Out != s.Classes {
+			if last := layers[len(layers)-1]; s.Task() == Locate {
+				if !last.Predicts() || last.Out != s.Classes+BoxChannels {
+					t.Fatalf("%s ends in %+v", s.Name, last)
+				}
+			} else if last.Kind != Linear || last.Out != s.Classes {
 				t.Fatalf("%s ends in %+v", s.Name, last)
 			}
 		}
@@ -271,12 +275,18 @@ func slowPeak(layers []Layer) int64 {
 		if l.Kind == Add {
 			tensors[blockInput[place]].lastly = i
 		}
-		bits := 32
-		if i+1 < len(layers) {
-			bits = layers[i+1].ABits
+		tensors = append(tensors, tensor{born: i, lastly: -1}) // its number is i+1
+		if i+1 == len(layers) {
+			tensors[i+1] = tensor{at(l.Out, l.OutSize, 32), i, i}
+			break
 		}
-		tensors = append(tensors, tensor{at(l.Out, l.OutSize, bits), i, i + 1})
+		if layers[i+1].From == "" {
+			tensors[i+1] = tensor{at(l.Out, l.OutSize, layers[i+1].ABits), i, i + 1}
+		}
 	}
+	tensors = append(tensors, sideTensors(layers, func(l Layer, bits, born, lastly int) tensor {
+		return tensor{at(l.Out, l.OutSize, bits), born, lastly}
+	})...)
 	peak := int64(0)
 	for i := range layers {
 		live := int64(0)
@@ -288,6 +298,23 @@ func slowPeak(layers []Layer) int64 {
 		peak = max(peak, live)
 	}
 	return peak
+}
+
+// sideTensors are those that heads read, a copy each at the reader's bits, and
+// the predictions of all heads but the last, which stay until the end.
+func sideTensors[T any](layers []Layer, tensor func(l Layer, bits, born, lastly int) T) (out []T) {
+	for i, l := range layers[:len(layers)-1] {
+		read := layers[i+1].From == ""
+		for k, reader := range layers {
+			if reader.From == l.Name && reader.From != "" {
+				out, read = append(out, tensor(l, reader.ABits, i, k)), true
+			}
+		}
+		if !read {
+			out = append(out, tensor(l, 32, i, len(layers)-1))
+		}
+	}
+	return out
 }
 
 func TestPeakMemoryAgainstSimulation(t *testing.T) {

@@ -150,13 +150,13 @@ func preprocessing(info datasets.Info) supernet.Preprocessing {
 	return supernet.Preprocessing{Mean: info.Mean[:], Std: info.Std[:], Labels: info.Classes}
 }
 
-// scorer is an evaluator over the first images of a split.
-func (e *Env) scorer(ctx context.Context, split string, limit int) (*eval.Evaluator, error) {
+// scorer scores networks on the first images of a split.
+func (e *Env) scorer(ctx context.Context, split string, limit int) (scorer, error) {
 	im, err := e.split(ctx, split)
 	if err != nil {
 		return nil, err
 	}
-	return eval.New(im, eval.Settings{Limit: limit, Batch: e.Config.Evaluate.Batch})
+	return e.task().scorer(im, eval.Settings{Limit: limit, Batch: e.Config.Evaluate.Batch})
 }
 
 // calibrator measures batch-norm statistics on the first training images.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"hanas/eval"
 	"hanas/export"
 	"hanas/onnx"
 	"hanas/pipeline"
@@ -19,7 +18,7 @@ import (
 type scoring struct {
 	calibrator *supernet.Calibrator
 	engine     onnx.Engine
-	images     *eval.Evaluator
+	images     scorer
 	device     string // that scores
 }
 
@@ -48,21 +47,21 @@ func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, erro
 }
 
 // score writes the file of an Arch and runs it on the held-out images.
-func (s *scoring) score(ctx context.Context, a space.Arch) (*onnx.Model, eval.Result, error) {
+func (s *scoring) score(ctx context.Context, a space.Arch) (*onnx.Model, score, error) {
 	network, err := s.calibrator.Network(ctx, a)
 	if err != nil {
-		return nil, eval.Result{}, err
+		return nil, score{}, err
 	}
 	m, err := export.Build(network, export.Settings{})
 	if err != nil {
-		return nil, eval.Result{}, err
+		return nil, score{}, err
 	}
 	r, err := s.engine(m)
 	if err != nil {
-		return nil, eval.Result{}, fmt.Errorf("stages: score %s: %w", network.Arch, err)
+		return nil, score{}, fmt.Errorf("stages: score %s: %w", network.Arch, err)
 	}
 	defer r.Close()
-	res, err := s.images.Run(ctx, r)
+	res, err := s.images.Score(ctx, r)
 	if err != nil {
 		err = fmt.Errorf("stages: score %s: %w", network.Arch, err)
 	}
@@ -92,7 +91,7 @@ func (e *Env) runEvaluate(ctx context.Context, p *pipeline.Pass) error {
 	err = ordered(ctx, e.workers(), len(archs)-from, func(ctx context.Context, i int) (samples.Sample, error) {
 		row := samples.New(e.Space, archs[from+i])
 		_, res, err := s.score(ctx, archs[from+i])
-		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Top1, res.Top5, res.Loss, int64(res.N), e.Config.Seed
+		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Value, res.Second, res.Loss, int64(res.N), e.Config.Seed
 		return row, err
 	}, func(i int, row samples.Sample) error {
 		p.Progress(int64(from+i+1), int64(len(archs)), "sub-networks")

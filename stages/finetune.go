@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"hanas/eval"
 	"hanas/onnx"
 	"hanas/pipeline"
 	"hanas/space"
@@ -14,9 +13,9 @@ import (
 
 // fineTune trains an Arch alone, at its own bits, and scores what it became as
 // the file that would ship; from its checkpoint, if there is one.
-func (e *Env) fineTune(ctx context.Context, p *pipeline.Pass, s *scoring, m modelRecord) (*onnx.Model, eval.Result, error) {
-	fail := func(err error) (*onnx.Model, eval.Result, error) {
-		return nil, eval.Result{}, fmt.Errorf("stages: fine-tune %s: %w", m.File, err)
+func (e *Env) fineTune(ctx context.Context, p *pipeline.Pass, s *scoring, m modelRecord) (*onnx.Model, score, error) {
+	fail := func(err error) (*onnx.Model, score, error) {
+		return nil, score{}, fmt.Errorf("stages: fine-tune %s: %w", m.File, err)
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {
@@ -76,14 +75,14 @@ func (e *Env) written(ctx context.Context, p *pipeline.Pass, s *scoring, m model
 		if err != nil {
 			return nil, m, err
 		}
-		inherited := res.Top1
+		inherited := res.Value
 		m.Inherited = &inherited
-		if m.FineTuned = again.Correct1 >= res.Correct1; m.FineTuned {
+		if m.FineTuned = again.Value >= res.Value; m.FineTuned {
 			model, res = tuned, again
 		}
-		p.Log("%s: top-1 %.2f %% fine-tuned, %.2f %% inherited, on %d held-out images", m.File, 100*again.Top1, 100*inherited, again.N)
+		p.Log("%s: top-1 %.2f %% fine-tuned, %.2f %% inherited, on %d held-out images", m.File, 100*again.Value, 100*inherited, again.N)
 	}
-	m.Top1, m.Images = res.Top1, res.N
+	m.Top1, m.Images = res.Value, res.N
 	return model, m, nil
 }
 

@@ -282,7 +282,7 @@ func (e *Env) scoreWinners(ctx context.Context, checkpoint string, limits []Free
 			return 0, err
 		}
 		_, res, err := s.score(ctx, a)
-		return res.Top1, err
+		return res.Value, err
 	}, func(i int, top1 float64) error {
 		scores[keys[i]] = top1
 		set.Progress("score", i+1, len(keys))

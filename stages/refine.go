@@ -213,7 +213,7 @@ func (r *refinement) score(ctx context.Context, archs []space.Arch, done, total 
 			return row, nil
 		}
 		_, res, err := r.scoring.score(ctx, archs[i])
-		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Top1, res.Top5, res.Loss, int64(res.N), r.env.Config.Seed
+		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Value, res.Second, res.Loss, int64(res.N), r.env.Config.Seed
 		return row, err
 	}, func(i int, row samples.Sample) error {
 		r.pass.Progress(int64(done+i+1), int64(total), "sub-networks")

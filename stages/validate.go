@@ -30,6 +30,7 @@ type checkedModel struct {
 	Arch        string        `json:"arch"`
 	Top1        float64       `json:"top1"` // test images
 	Top5        float64       `json:"top5"`
+	AP          *eval.Boxes   `json:"ap,omitempty"` // of a detector, on the test images; top1 is then AP and top5 AP at 0.5
 	Images      int           `json:"n"`
 	Lo          float64       `json:"top1_lo"` // 95 % interval
 	Hi          float64       `json:"top1_hi"`
@@ -75,7 +76,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 	var rec validationRecord
 	var nets []*onnx.Model
 	for i, m := range manifest.Models {
-		c, net, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]*eval.Evaluator{val, test})
+		c, net, err := e.check(ctx, engine, filepath.Join(folder, m.File), m, [2]scorer{val, test})
 		if err != nil {
 			return fmt.Errorf("stages: validate %s: %w", m.File, err)
 		}
@@ -94,13 +95,13 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 	for i, t := range times.Rows {
 		c := &rec.Models[i]
 		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = t.MeanMs, t.StdMs, t.P95Ms, t.Count
-		p.Log("%s: top-1 %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", c.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
+		p.Log("%s: "+e.task().metric+" %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", c.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
 	}
 	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
 	return writeJSON(p.Output(validationFile), rec)
 }
 
-func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, *onnx.Model, error) {
+func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]scorer) (checkedModel, *onnx.Model, error) {
 	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Inherited: m.Inherited, FineTuned: m.FineTuned, Accuracy: m.Predicted.Accuracy}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -115,18 +116,17 @@ func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m mode
 		return c, nil, err
 	}
 	defer r.Close()
-	again, err := images[0].Run(ctx, r)
+	again, err := images[0].Score(ctx, r)
 	if err != nil {
 		return c, nil, err
 	}
-	res, err := images[1].Run(ctx, r)
+	res, err := images[1].Score(ctx, r)
 	if err != nil {
 		return c, nil, err
 	}
-	c.Top1, c.Top5, c.Images, c.Top1Again = res.Top1, res.Top5, res.N, again.Top1
-	c.Lo, c.Hi = eval.Wilson(res.Correct1, res.N)
-	if c.Equal = again.Top1 == m.Top1; !c.Equal {
-		return c, nil, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Top1, m.Top1)
+	c.Top1, c.Top5, c.Images, c.Top1Again, c.Lo, c.Hi, c.AP = res.Value, res.Second, res.N, again.Value, res.Lo, res.Hi, res.Boxes
+	if c.Equal = again.Value == m.Top1; !c.Equal {
+		return c, nil, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Value, m.Top1)
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {

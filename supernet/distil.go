@@ -6,21 +6,16 @@ import "math"
 // against 1-share, into the targets of the others. It returns the largest
 // network's accuracy on the step's images.
 func (t *Trainer) distil(largest *member, share float64) float64 {
-	k, correct := t.Net.Space.Classes, 0
+	right, of := 0, 0
 	for i, out := range largest.outs {
-		logits, soft := out[largest.session.logits].Floats(), t.soft[i].Floats()
-		for r := 0; r < t.Set.MicroBatch; r++ {
-			row := soft[r*k : (r+1)*k]
-			best := softmax(row, logits[r*k:(r+1)*k])
-			for j, label := range t.labels[i].Floats()[r*k : (r+1)*k] {
-				row[j] = float32(share*float64(row[j]) + (1-share)*float64(label))
-			}
-			if int32(best) == t.classes[i*t.Set.MicroBatch+r] {
-				correct++
-			}
+		logits, soft, labels := out[largest.session.logits].Floats(), t.soft[i].Floats(), t.labels[i].Floats()
+		k, n := len(soft)/t.Set.MicroBatch, len(logits)/t.Set.MicroBatch
+		for r := range t.Set.MicroBatch {
+			x, y := t.task.distil(t, soft[r*k:(r+1)*k], labels[r*k:(r+1)*k], logits[r*n:(r+1)*n], share)
+			right, of = right+x, of+y
 		}
 	}
-	return float64(correct) / float64(t.Set.Batch)
+	return float64(right) / float64(max(1, of))
 }
 
 // softmax writes the probabilities of logits and returns the largest one's index.

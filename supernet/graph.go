@@ -10,9 +10,9 @@ import (
 // Names of the graph inputs and outputs that every graph of this package has.
 const (
 	inputImages = "images" // [batch, channels, size, size], normalised
-	inputLabels = "labels" // [batch, classes], rows sum to 1
+	inputLabels = "labels" // [batch, classes], rows sum to 1; of a detector see cellLabels
 	outputLoss  = "loss"   // scalar
-	outputLogit = "logits" // [batch, classes]
+	outputLogit = "logits" // [batch, classes]; of a detector [batch, classes+space.BoxChannels, cells]
 )
 
 // normEpsilon is batch norm's epsilon, in training as in the folded files
@@ -43,12 +43,15 @@ type blueprint struct {
 // and DequantizeLinear with the range as graph inputs, so that one graph serves
 // every choice of bits.
 func (s *Supernet) graph(layers []space.Layer, set graphSettings) (*blueprint, error) {
-	t := &tracer{b: onnx.NewBuilder("subnet"), set: set, layers: layers, plan: &blueprint{}, consts: map[string]onnx.Value{}}
+	t := &tracer{
+		b: onnx.NewBuilder("subnet"), set: set, layers: layers, task: taskOf(layers),
+		plan: &blueprint{}, consts: map[string]onnx.Value{}, taps: map[string]onnx.Value{},
+	}
 	first := layers[0]
 	t.x = t.b.Input(inputImages, onnx.Float, set.batch, first.In, first.InSize, first.InSize)
 	var labels onnx.Value
 	if set.loss {
-		labels = t.b.Input(inputLabels, onnx.Float, set.batch, layers[len(layers)-1].Out)
+		labels = t.b.Input(inputLabels, onnx.Float, t.task.labels(layers, set.batch)...)
 	}
 	for i, l := range layers {
 		views, err := s.views(l)
@@ -58,9 +61,11 @@ func (s *Supernet) graph(layers []space.Layer, set graphSettings) (*blueprint, e
 		if err := t.layer(i, views); err != nil {
 			return nil, err
 		}
+		t.keep(i)
 	}
+	t.predictions()
 	if set.loss {
-		t.b.Output(t.loss(labels))
+		t.b.Output(t.task.loss(t, labels))
 	}
 	t.b.Output(t.b.Name(t.x, outputLogit))
 	for _, v := range t.stats {
@@ -84,6 +89,9 @@ type tracer struct {
 	block  onnx.Value // input of the current block, as its first layer sees it
 	stats  []onnx.Value
 	consts map[string]onnx.Value
+	task   *task
+	taps   map[string]onnx.Value // what heads will read, by layer
+	heads  []onnx.Value          // predictions of the heads
 }
 
 // constant adds an initialiser once.
@@ -99,6 +107,7 @@ func (t *tracer) constant(name string, make func() *onnx.Tensor) onnx.Value {
 func (t *tracer) layer(i int, views []view) error {
 	l := t.layers[i]
 	t.b.Prefix(l.Name)
+	t.source(i)
 	params := make([]onnx.Value, len(views))
 	for k, v := range views {
 		params[k] = t.b.Input(v.spec.name, onnx.Float, v.spec.shape...)
@@ -214,8 +223,8 @@ func (t *tracer) squeezeExcite(p []onnx.Value) {
 	t.x = t.b.Op("Mul", []onnx.Value{t.x, gate})
 }
 
-// loss is the cross-entropy against soft labels, averaged over the batch.
-func (t *tracer) loss(labels onnx.Value) onnx.Value {
+// crossEntropy is the cross-entropy against soft labels, averaged over the batch.
+func (t *tracer) crossEntropy(labels onnx.Value) onnx.Value {
 	t.b.Prefix("loss")
 	logp := t.b.Op("LogSoftmax", []onnx.Value{t.x}, onnx.Int("axis", 1))
 	perImage := t.b.Op("ReduceSum", []onnx.Value{t.b.Op("Mul", []onnx.Value{labels, logp}), t.b.ConstInts("axis", 1)}, onnx.Int("keepdims", 0))

@@ -39,6 +39,9 @@ func moments(layers []space.Layer, imageHi float64, values func(name string) []f
 	x := moment{cap: imageHi}
 	var block moment
 	for i, l := range layers {
+		if layers[i].From != "" {
+			x = f.out[space.Reads(layers, i)]
+		}
 		if startsBlock(layers, i) {
 			block = x
 		}

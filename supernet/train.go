@@ -106,9 +106,11 @@ type Trainer struct {
 	grads    map[string][]float32
 	sessions map[string]*session
 	images   []*onnx.Tensor // one a micro-batch
-	labels   []*onnx.Tensor // smoothed labels
+	labels   []*onnx.Tensor // targets from the labels
 	soft     []*onnx.Tensor // targets from the largest network
 	classes  []int32
+	task     *task
+	grid     []cell // of a detector
 	perm     []int
 	epoch    int
 }
@@ -185,7 +187,14 @@ func (t *Trainer) prepare() error {
 	if len(sp.Resolutions) != 1 || sp.Resolutions[0] != t.Images.Size {
 		return fmt.Errorf("supernet: train: space %s has resolutions %v, the images %d (one equal resolution is needed)", sp.Name, sp.Resolutions, t.Images.Size)
 	}
-	if err := t.everyClass(); err != nil {
+	largest := sp.Layers(sp.Largest())
+	t.task = tasks[sp.Task()]
+	if sp.Task() == space.Locate {
+		t.grid = cells(largest)
+		if t.Images.Located == nil {
+			return fmt.Errorf("supernet: train: space %s makes detectors, the images have no boxes (use data of scenes)", sp.Name)
+		}
+	} else if err := t.everyClass(); err != nil {
 		return err
 	}
 	if set.Steps {
@@ -203,8 +212,8 @@ func (t *Trainer) prepare() error {
 	t.opt = train.NewAdamW(params, train.AdamWSettings{WeightDecay: set.Decay})
 	for i := 0; i < set.Batch/set.MicroBatch; i++ {
 		t.images = append(t.images, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Channels, t.Images.Size, t.Images.Size))
-		t.labels = append(t.labels, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Classes))
-		t.soft = append(t.soft, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Classes))
+		t.labels = append(t.labels, onnx.NewTensor(onnx.Float, t.task.labels(largest, set.MicroBatch)...))
+		t.soft = append(t.soft, onnx.NewTensor(onnx.Float, t.task.labels(largest, set.MicroBatch)...))
 	}
 	t.classes = make([]int32, set.Batch)
 	t.epoch = -1
@@ -259,7 +268,6 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 		t.perm = rand.New(rand.NewPCG(t.Set.Seed^0xdada, uint64(e))).Perm(n)
 	}
 	idx := t.perm[step%perEpoch*b:][:b]
-	smooth := float32(t.Set.Smoothing)
 	for m := range t.images {
 		part := idx[m*t.Set.MicroBatch:][:t.Set.MicroBatch]
 		classes := t.classes[m*t.Set.MicroBatch:][:t.Set.MicroBatch]
@@ -268,12 +276,9 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 			return err
 		}
 		row := t.labels[m].Floats()
-		k := t.Net.Space.Classes
+		k := len(row) / t.Set.MicroBatch
 		for i, c := range classes {
-			for j := range row[i*k : (i+1)*k] {
-				row[i*k+j] = smooth / float32(k)
-			}
-			row[i*k+int(c)] += 1 - smooth
+			t.task.fill(t, row[i*k:(i+1)*k], part[i], c)
 		}
 	}
 	return nil

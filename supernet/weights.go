@@ -55,7 +55,13 @@ type paramSpec struct {
 	std   float64 // of the normal start; 0 = constant
 	value float32 // of the constant start
 	decay bool
+	prior int // of the last values, which begin as improbable: objectness in the bias of a predict layer
 }
+
+// priorLogit is the logit that objectness begins with in every cell: 2 %, so
+// that the many cells without object do not drown the others at first (focal
+// loss, Lin et al. 2017, section 4.1).
+const priorLogit = -4
 
 // layerParams is the one list of a layer's parameters; training graphs,
 // slicing and checkpoints all follow it.
@@ -65,26 +71,34 @@ func layerParams(l space.Layer) []paramSpec {
 	case space.Conv, space.Pointwise, space.Depthwise:
 		k := l.Kernel
 		fanOut := float64(k * k * l.Out / l.Groups)
-		weight := paramSpec{w, []int{l.Out, l.In / l.Groups, k, k}, math.Sqrt(2 / fanOut), 0, true}
+		weight := paramSpec{name: w, shape: []int{l.Out, l.In / l.Groups, k, k}, std: math.Sqrt(2 / fanOut), decay: true}
 		if l.NoNorm {
 			return []paramSpec{weight}
 		}
 		return []paramSpec{
 			weight,
-			{l.Name + ".gamma", []int{l.Out}, 0, 1, false},
-			{l.Name + ".beta", []int{l.Out}, 0, 0, false},
+			{name: l.Name + ".gamma", shape: []int{l.Out}, value: 1},
+			{name: l.Name + ".beta", shape: []int{l.Out}, prior: priors(l)},
 		}
 	case space.Linear:
-		return []paramSpec{{w, []int{l.Out, l.In}, 0.01, 0, true}, {b, []int{l.Out}, 0, 0, false}}
+		return []paramSpec{{name: w, shape: []int{l.Out, l.In}, std: 0.01, decay: true}, {name: b, shape: []int{l.Out}}}
 	case space.SE:
 		return []paramSpec{
-			{l.Name + ".reduce.weight", []int{l.Mid, l.In, 1, 1}, math.Sqrt(2 / float64(l.In)), 0, true},
-			{l.Name + ".reduce.bias", []int{l.Mid}, 0, 0, false},
-			{l.Name + ".expand.weight", []int{l.In, l.Mid, 1, 1}, math.Sqrt(1 / float64(l.Mid)), 0, true},
-			{l.Name + ".expand.bias", []int{l.In}, 0, 0, false},
+			{name: l.Name + ".reduce.weight", shape: []int{l.Mid, l.In, 1, 1}, std: math.Sqrt(2 / float64(l.In)), decay: true},
+			{name: l.Name + ".reduce.bias", shape: []int{l.Mid}},
+			{name: l.Name + ".expand.weight", shape: []int{l.In, l.Mid, 1, 1}, std: math.Sqrt(1 / float64(l.Mid)), decay: true},
+			{name: l.Name + ".expand.bias", shape: []int{l.In}},
 		}
 	}
 	return nil // add, pool
+}
+
+// priors is 1 for a predict layer, else 0.
+func priors(l space.Layer) int {
+	if l.Predicts() {
+		return 1
+	}
+	return 0
 }
 
 func (s *Supernet) add(spec paramSpec, rng *rand.Rand) {
@@ -99,6 +113,9 @@ func (s *Supernet) add(spec paramSpec, rng *rand.Rand) {
 		} else {
 			p.Data[i] = spec.value
 		}
+	}
+	for i := range spec.prior {
+		p.Data[len(p.Data)-1-i] = priorLogit
 	}
 	s.params = append(s.params, p)
 	s.index[p.Name] = p

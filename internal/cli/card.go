@@ -13,6 +13,7 @@ import (
 	"hanas/datasets"
 	"hanas/eval"
 	"hanas/onnx"
+	"hanas/space"
 )
 
 // card is what a file made elsewhere does not say about itself: the JSON file
@@ -103,4 +104,43 @@ func (v *validator) boxes(ctx context.Context, c card, m *onnx.Model, r onnx.Run
 		return nil, 0, err
 	}
 	return &score, len(s.Images), nil
+}
+
+// orOwn is the card with what a detector of ours says of itself; a card in hand
+// goes first.
+func (c card) orOwn(m *onnx.Model) (card, error) {
+	if c.Decoder != "" || m.Meta("hanas.task") != space.Locate {
+		return c, nil
+	}
+	mean, err := triple(m.Meta("hanas.mean"))
+	if err != nil {
+		return c, err
+	}
+	std, err := triple(m.Meta("hanas.std"))
+	if err != nil {
+		return c, err
+	}
+	c.Decoder, c.Overlap = "boxes", 1 // the file has suppressed what overlaps
+	if c.Mean == nil {
+		c.Mean, c.Std = &mean, &std
+	}
+	return c, nil
+}
+
+// scenes scores a detector of ours on drawn scenes: those of its run, if the
+// file lies in one.
+func (v *validator) scenes(ctx context.Context, c card, m *onnx.Model, r onnx.Runner, file string) (*eval.Boxes, int, error) {
+	if c.Decoder != "boxes" {
+		return nil, 0, badInput(fmt.Errorf("--data scenes with decoder %q (write them with `hanas scenes` and use --data coco:FOLDER)", c.Decoder))
+	}
+	images, err := v.images(ctx, file, c, m)
+	if err != nil {
+		return nil, 0, err
+	}
+	d, err := eval.NewDetections(images, eval.Settings{Limit: v.limit})
+	if err != nil {
+		return nil, 0, err
+	}
+	score, err := d.Run(ctx, r)
+	return &score, d.Len(), err
 }

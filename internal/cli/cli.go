@@ -101,6 +101,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).exportCommand,
 	(*app).quantiseCommand,
 	(*app).validateCommand,
+	(*app).scenesCommand,
 	(*app).reproduceCommand,
 	(*app).scheduleCommand,
 	(*app).gcCommand,

@@ -59,7 +59,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Long: `Runs each file through ONNX Runtime. The images' size comes from the graph and
 their normalisation from the file's metadata, or from a card: MODEL.card.json beside
 MODEL.onnx, with "size", "resize", "mean", "std". A card with a "decoder" makes the file
-a detector, scored with COCO's twelve figures on --data coco:FOLDER. Files of a run
+a detector, scored with COCO's twelve figures on --data coco:FOLDER; detectors of a
+run need no card, and take --data scenes (drawn by the program) too. Files of a run
 folder are tested on that run's own split of the images.`,
 		Example: `  hanas validate runs/quick/models/*.onnx --data glyphs
   hanas validate my.onnx --data parquet:cifar10 --limit 1000
@@ -162,7 +163,11 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 	if err != nil {
 		return out, err
 	}
-	if coco := strings.HasPrefix(v.data, "coco"); coco != (c.Decoder != "") {
+	if c, err = c.orOwn(m); err != nil {
+		return out, badInput(fmt.Errorf("%s: %w", file, err))
+	}
+	kind, _, _ := strings.Cut(v.data, ":")
+	if boxes := kind == "coco" || kind == "scenes"; boxes != (c.Decoder != "") {
 		return out, badInput(fmt.Errorf("%s: --data %s with decoder %q (boxes need both --data coco:FOLDER and a card with a decoder: %s)",
 			file, v.data, c.Decoder, strings.Join(eval.Decoders(), ", ")))
 	}
@@ -171,9 +176,12 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 		return out, badInput(fmt.Errorf("%s: %w", file, err))
 	}
 	defer r.Close()
-	if c.Decoder != "" {
+	switch {
+	case kind == "scenes":
+		out.AP, out.N, err = v.scenes(ctx, c, m, r, file)
+	case c.Decoder != "":
 		out.AP, out.N, err = v.boxes(ctx, c, m, r)
-	} else {
+	default:
 		err = v.classes(ctx, c, m, r, &out)
 	}
 	if err != nil {
