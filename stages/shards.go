@@ -40,8 +40,10 @@ type Shard struct {
 // parts that are done.
 func (j Job) Shards(from, size int) []Shard {
 	var out []Shard
-	for at := from / size * size; at < len(j.Archs); at += size {
-		out = append(out, Shard{max(at, from), min(at+size, len(j.Archs))})
+	for next := from; next < len(j.Archs); {
+		end := min((next/size+1)*size, len(j.Archs))
+		out = append(out, Shard{next, end})
+		next = end
 	}
 	return out
 }

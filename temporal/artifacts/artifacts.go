@@ -115,6 +115,9 @@ func (s *Store) Get(ctx context.Context, hash string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("artifacts: get %.12s: %w", hash, err)
 	}
+	if int64(len(data)) > s.limit {
+		return nil, fmt.Errorf("artifacts: get %.12s: %w: it is larger than %d bytes", hash, ErrContent, s.limit)
+	}
 	if got := Hash(data); got != hash {
 		return nil, fmt.Errorf("artifacts: get %.12s: %w: its hash is %.12s", hash, ErrContent, got)
 	}
