@@ -44,10 +44,14 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	w := &world{program: filepath.Join(dir, "hanas"), config: filepath.Join(dir, "tiny.yaml"), local: filepath.Join(dir, "local")}
-	build := exec.Command("go", "build", "-o", w.program, "./cmd/hanas")
-	build.Dir = ".."
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	if made := os.Getenv("HANAS_PROGRAM"); made != "" { // to measure without building
+		w.program = made
+	} else {
+		build := exec.Command("go", "build", "-o", w.program, "./cmd/hanas")
+		build.Dir = ".."
+		if text, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
 	}
 	if err := os.WriteFile(w.config, []byte(config), 0o666); err != nil {
 		t.Fatal(err)
@@ -78,10 +82,12 @@ type scene struct {
 	t      *testing.T
 	bucket string
 	shard  int
+
+	workers []*process
 }
 
 func (w *world) scene(t *testing.T, shard int) *scene {
-	return &scene{w, t, filepath.Join(t.TempDir(), "bucket"), shard}
+	return &scene{world: w, t: t, bucket: filepath.Join(t.TempDir(), "bucket"), shard: shard}
 }
 
 func (s *scene) place() []string {
@@ -116,7 +122,9 @@ func (p *process) kill() {
 }
 
 func (s *scene) worker(more ...string) *process {
-	return s.begin(append(append([]string{"worker", "--jobs", "1", "--cache", s.t.TempDir()}, s.place()...), more...)...)
+	p := s.begin(append(append([]string{"worker", "--jobs", "1", "--cache", s.t.TempDir()}, s.place()...), more...)...)
+	s.workers = append(s.workers, p)
+	return p
 }
 
 // run begins to score anew, in a copy of the local run's folder.
