@@ -1,9 +1,12 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -15,34 +18,62 @@ import (
 // output is always float). Weights are random; the same seed gives the same
 // file. An add has two inputs.
 func BuildLayer(l space.Layer, seed uint64) (*onnx.Model, error) {
-	if l.Name == "" {
-		l.Name = string(l.Kind)
+	return BuildChain([]space.Layer{l}, seed)
+}
+
+// BuildChain writes a model of layers one behind the other, as a network has
+// them: what lies between two of them stays inside. Ends are as BuildLayer's.
+func BuildChain(layers []space.Layer, seed uint64) (*onnx.Model, error) {
+	if len(layers) == 0 {
+		return nil, errors.New("export: chain: no layers")
 	}
-	u := randomUnit(l, rand.New(rand.NewPCG(seed, 77)))
-	w := newWriter("layer", []Unit{u}, Settings{})
-	w.readerBits = l.ABits
-	w.b.Prefix(l.Name)
-	w.x = w.input(Input, &u)
+	rng := rand.New(rand.NewPCG(seed, 77))
+	var units []Unit
+	var keys []string
+	for i, l := range layers {
+		if l.Name == "" {
+			l.Name = string(l.Kind)
+			if i > 0 {
+				l.Name += strconv.Itoa(i)
+			}
+		}
+		units, keys = append(units, randomUnit(l, rng)), append(keys, l.Key())
+	}
+	m, err := chain(units)
+	if err != nil {
+		return nil, fmt.Errorf("export: layer %s: %w", strings.Join(keys, " and "), err)
+	}
+	return m, nil
+}
+
+func chain(units []Unit) (*onnx.Model, error) {
+	w := newWriter("layer", units, Settings{})
+	last := &units[len(units)-1]
+	w.readerBits = last.Layer.ABits
+	w.b.Prefix(units[0].Layer.Name)
+	w.x = w.input(Input, &units[0])
 	w.block = w.x
-	if l.Kind == space.Add {
-		w.block = w.input("other", &u)
-	}
-	if err := w.operator(0); err != nil {
-		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
+	for i := range units {
+		if units[i].Layer.Kind == space.Add {
+			w.block = w.input("other", &units[i])
+		}
+		write := w.unit
+		if i == 0 {
+			write = w.operator
+		}
+		if err := write(i); err != nil {
+			return nil, err
+		}
 	}
 	y := w.x.codes
-	if l.ABits > 8 || l.Kind == space.Linear {
+	if last.Layer.ABits > 8 || last.Layer.Kind == space.Linear {
 		y = w.float()
 	} else if y.IsZero() {
-		w.quantise(l.Name+".result", u.Out, l.ABits)
+		w.quantise(last.Layer.Name+".result", last.Out, last.Layer.ABits)
 		y = w.x.codes
 	}
 	w.b.Output(w.b.Name(y, "result"))
-	m, err := w.build()
-	if err != nil {
-		return nil, fmt.Errorf("export: layer %s: %w", l.Key(), err)
-	}
-	return m, nil
+	return w.build()
 }
 
 // input is an input of the model in the form that u reads.

@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"hanas/onnx"
@@ -86,5 +87,39 @@ func TestSameLayerSameBytes(t *testing.T) {
 	}
 	if string(data[0]) != string(data[1]) || string(data[0]) == string(data[2]) {
 		t.Error("a layer's file does not follow its seed")
+	}
+}
+
+// Pairs of layers that follow each other build as one model and compute in ONNX
+// Runtime what they do in the reference; alone, a layer is the chain of one.
+func TestChainsAgreeWithReference(t *testing.T) {
+	rt := openORT(t)
+	seen := map[string]bool{}
+	for _, sp := range []*space.Space{quickSpace(t), gatedSpace(t)} {
+		rng := rand.New(rand.NewPCG(1, 1))
+		for range 6 {
+			layers := sp.Layers(sp.Random(rng))
+			for i := 1; i < len(layers); i++ {
+				a, b := layers[i-1], layers[i]
+				kind := fmt.Sprintf("%s %s %d %d %s %s %d %d", a.Kind, a.Act, a.WBits, a.ABits, b.Kind, b.Act, b.WBits, b.ABits)
+				if seen[kind] {
+					continue
+				}
+				seen[kind] = true
+				m, err := BuildChain(layers[i-1:i+1], 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := layerApart(t, rt.Engine(ort.Settings{}), m); d > 1 {
+					t.Errorf("%s, %s: differs by %g", a.Key(), b.Key(), d)
+				}
+			}
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d kinds of pair", len(seen))
+	}
+	if _, err := BuildChain(nil, 1); err == nil {
+		t.Error("a chain of no layers")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -15,11 +16,15 @@ import (
 	"hanas/space"
 )
 
-// formatVersion is the version of lut.csv; FORMAT.md describes it. Version 1
-// has no column provenance.
-const formatVersion = 2
+// formatVersion is the version of a table's file; FORMAT.md describes it.
+const formatVersion = 3
 
-var csvColumns = []string{"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj", "provenance"}
+// csvColumns are the columns of each version.
+var csvColumns = map[int][]string{
+	1:             {"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj"},
+	2:             {"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj", "provenance"},
+	formatVersion: {"key", "mean_ms", "std_ms", "p95_ms", "count", "energy_mj", "traffic_bytes", "provenance"},
+}
 
 // fileHeader is the first line of lut.csv behind "# ".
 type fileHeader struct {
@@ -28,38 +33,67 @@ type fileHeader struct {
 	Header
 }
 
-// Write stores the table as CSV: through a temporary file, so that path holds
+// Write stores the table: as an Arrow stream if path ends in .arrow, else as
+// CSV; both hold the same. It goes through a temporary file, so that path holds
 // the old table or the new one. The same table gives the same bytes.
 func (t *Table) Write(path string) error {
-	var buf bytes.Buffer
-	head, err := json.Marshal(fileHeader{"hanas-lut", formatVersion, t.Header})
+	encode := t.csv
+	if filepath.Ext(path) == arrowExt {
+		encode = t.arrow
+	}
+	data, err := encode()
+	if err == nil {
+		err = atomicfile.Write(path, data)
+	}
 	if err != nil {
-		return fmt.Errorf("latency: write %s: %w", path, err)
-	}
-	buf.WriteString("# ")
-	buf.Write(head)
-	buf.WriteByte('\n')
-	w := csv.NewWriter(&buf)
-	w.Write(csvColumns) // writes to memory cannot fail
-	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	for _, key := range t.RowKeys() {
-		r := t.rows[key]
-		w.Write([]string{key, num(r.MeanMs), num(r.StdMs), num(r.P95Ms), strconv.Itoa(r.Count), num(r.EnergyMJ), string(t.provenanceOf(r))})
-	}
-	w.Flush()
-	if err := atomicfile.Write(path, buf.Bytes()); err != nil {
 		return fmt.Errorf("latency: write %s: %w", path, err)
 	}
 	return nil
 }
 
-// ReadTable reads what Write stores. Errors name the line.
+func (t *Table) header() ([]byte, error) {
+	return json.Marshal(fileHeader{"hanas-lut", formatVersion, t.Header})
+}
+
+// csv is the table's text.
+func (t *Table) csv() ([]byte, error) {
+	var buf bytes.Buffer
+	head, err := t.header()
+	if err != nil {
+		return nil, err
+	}
+	buf.WriteString("# ")
+	buf.Write(head)
+	buf.WriteByte('\n')
+	w := csv.NewWriter(&buf)
+	w.Write(csvColumns[formatVersion]) // writes to memory cannot fail
+	num := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	for _, key := range t.RowKeys() {
+		r := t.rows[key]
+		w.Write([]string{
+			key, num(r.MeanMs), num(r.StdMs), num(r.P95Ms), strconv.Itoa(r.Count), num(r.EnergyMJ),
+			strconv.FormatInt(r.TrafficBytes, 10), string(t.provenanceOf(r)),
+		})
+	}
+	w.Flush()
+	return buf.Bytes(), nil
+}
+
+// ReadTable reads what Write stores, in either form: what the file begins with
+// tells which. Errors name the line, or the row.
 func ReadTable(path string) (*Table, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("latency: read table: %w", err)
 	}
-	t, err := parseTable(data)
+	parse := parseTable
+	if isArrow(data) || filepath.Ext(path) == arrowExt {
+		parse = parseArrow
+	}
+	t, err := parse(data)
+	if err == nil {
+		err = t.checkUnits()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("latency: read %s: %w", path, err)
 	}
@@ -76,10 +110,7 @@ func parseTable(data []byte) (*Table, error) {
 	if err := t.parseHeader(append([]byte("{"), head...)); err != nil {
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
-	columns := csvColumns
-	if t.version == 1 {
-		columns = csvColumns[:len(csvColumns)-1]
-	}
+	columns := csvColumns[t.version]
 	r := csv.NewReader(bytes.NewReader(rest))
 	r.FieldsPerRecord = len(columns)
 	r.ReuseRecord = true
@@ -105,6 +136,7 @@ func parseTable(data []byte) (*Table, error) {
 	}
 }
 
+// parseHeader reads the JSON object that describes a table.
 func (t *Table) parseHeader(text []byte) error {
 	h := fileHeader{}
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -130,33 +162,49 @@ func (t *Table) parseHeader(text []byte) error {
 
 func (t *Table) parseRow(fields []string) error {
 	var r Row
-	var err error
-	for i, into := range []*float64{&r.MeanMs, &r.StdMs, &r.P95Ms, nil, &r.EnergyMJ} {
-		if into == nil {
-			continue
+	key, from := "", t.Provenance
+	for i, name := range csvColumns[t.version] {
+		var err error
+		switch text := fields[i]; name {
+		case "key":
+			key = text
+		case "mean_ms":
+			r.MeanMs, err = strconv.ParseFloat(text, 64)
+		case "std_ms":
+			r.StdMs, err = strconv.ParseFloat(text, 64)
+		case "p95_ms":
+			r.P95Ms, err = strconv.ParseFloat(text, 64)
+		case "energy_mj":
+			r.EnergyMJ, err = strconv.ParseFloat(text, 64)
+		case "count":
+			r.Count, err = strconv.Atoi(text)
+		case "traffic_bytes":
+			r.TrafficBytes, err = strconv.ParseInt(text, 10, 64)
+		case "provenance":
+			from = Provenance(text)
 		}
-		if *into, err = strconv.ParseFloat(fields[i+1], 64); err != nil {
-			return fmt.Errorf("%s: %w", csvColumns[i+1], err)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if r.Count, err = strconv.Atoi(fields[4]); err != nil {
-		return fmt.Errorf("count: %w", err)
-	}
-	if len(fields) > 6 {
-		switch p := Provenance(fields[6]); p {
-		case t.Provenance:
-		case Modelled:
-			r.Modelled = true
-		default:
-			return fmt.Errorf("provenance: %q in a table that is %q (want that or %q)", p, t.Provenance, Modelled)
-		}
+	return t.read(key, r, from)
+}
+
+// read adds a row of a file.
+func (t *Table) read(key string, r Row, from Provenance) error {
+	switch from {
+	case t.Provenance:
+	case Modelled:
+		r.Modelled = true
+	default:
+		return fmt.Errorf("provenance: %q in a table that is %q (want that or %q)", from, t.Provenance, Modelled)
 	}
 	if t.native() {
-		if _, err := space.ParseLayerKey(fields[0]); err != nil {
+		if _, err := space.ParseLayerKey(key); err != nil {
 			return err
 		}
 	}
-	return t.Set(fields[0], r)
+	return t.Set(key, r)
 }
 
 // provenanceOf says where a row comes from.

@@ -51,11 +51,11 @@ func (t *Table) Fill(layers []space.Layer) (Filling, error) {
 		if len(m.ms) < minFill {
 			f.Weak++
 		}
-		added[key], used[name] = Row{MeanMs: m.price(&l), Modelled: true}, m
+		added[key], used[name] = Row{MeanMs: m.price(&l), TrafficBytes: Traffic(&l), Modelled: true}, m
 	}
 	if missing != nil {
 		slices.Sort(missing)
-		return f, &MissingError{t.Device, missing}
+		return f, &MissingError{Table: t.Device, Keys: missing}
 	}
 	for key, row := range added {
 		if err := t.Set(key, row); err != nil {

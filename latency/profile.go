@@ -67,6 +67,8 @@ func Profile(ctx context.Context, engine onnx.Engine, layers []space.Layer, buil
 			return nil, fmt.Errorf("latency: profile: %w", err)
 		}
 	}
+	table.Precision, table.Date = precisionsOf(layers), time.Now().UTC().Format(time.DateOnly)
+	table.traffic(layers)
 	return table, nil
 }
 

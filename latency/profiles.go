@@ -128,9 +128,10 @@ func perKey(layers []space.Layer, ms []float64, scale float64, count int, head H
 		n[key]++
 		r := t.rows[key]
 		r.MeanMs += (ms[i]*scale - r.MeanMs) / float64(n[key])
-		r.Count = count
+		r.Count, r.TrafficBytes = count, Traffic(&layers[i])
 		t.rows[key] = r
 	}
+	t.Precision = precisionsOf(layers)
 	return t
 }
 

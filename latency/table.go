@@ -5,6 +5,9 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"hanas/space"
 )
@@ -26,7 +29,10 @@ type Row struct {
 	P95Ms    float64 // 95th percentile of the repetitions; 0 = unknown
 	Count    int     // repetitions; 0 = unknown
 	EnergyMJ float64 // 0 = unknown
-	Modelled bool    // by Fill, in a table that is otherwise as its header says
+	// TrafficBytes is what the operator reads and writes: activations and packed
+	// weights, each once, by its shape; 0 = unknown.
+	TrafficBytes int64
+	Modelled     bool // by Fill, in a table that is otherwise as its header says
 }
 
 // Header says what a table's figures hold for.
@@ -46,6 +52,9 @@ type Header struct {
 	// times that every row is scaled to. 0 = unknown.
 	PaceMs float64 `json:"pace_ms,omitempty"`
 	Host   string  `json:"host,omitempty"` // CPU model and the like
+	// Precision lists the bits that the rows are of, as "float" or "w4/a8 w8/a8".
+	Precision string `json:"precision,omitempty"`
+	Date      string `json:"date,omitempty"` // of the measurement, 2026-03-25; "" = unknown
 }
 
 // Table is a latency lookup table. The zero Table is empty and usable.
@@ -70,13 +79,13 @@ func (t *Table) RowKeys() []string { return slices.Sorted(maps.Keys(t.rows)) }
 // Set adds a row. A figure that is negative or no number, and a second row of
 // the same key that says otherwise, are errors.
 func (t *Table) Set(key string, r Row) error {
-	if key == "" {
-		return fmt.Errorf("empty key")
+	if key == "" || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return fmt.Errorf("key %q: want text without control characters", key)
 	}
 	for _, f := range []struct {
 		name string
 		v    float64
-	}{{"mean_ms", r.MeanMs}, {"std_ms", r.StdMs}, {"p95_ms", r.P95Ms}, {"energy_mj", r.EnergyMJ}, {"count", float64(r.Count)}} {
+	}{{"mean_ms", r.MeanMs}, {"std_ms", r.StdMs}, {"p95_ms", r.P95Ms}, {"energy_mj", r.EnergyMJ}, {"count", float64(r.Count)}, {"traffic_bytes", float64(r.TrafficBytes)}} {
 		if !(f.v >= 0) || math.IsInf(f.v, 0) {
 			return fmt.Errorf("%s: %s is %g", key, f.name, f.v)
 		}
@@ -95,12 +104,16 @@ func (t *Table) Set(key string, r Row) error {
 type MissingError struct {
 	Table string // device
 	Keys  []string
+	All   bool // the table has no row of the network: it is of another space, image size or bits
 }
 
 func (e *MissingError) Error() string {
 	text := ""
 	for _, k := range e.Keys {
 		text += "\n  " + k
+	}
+	if e.All {
+		return fmt.Sprintf("latency: table of %s has no row of this network (a table of another space, image size or bits?); it lacks %d rows:%s", e.Table, len(e.Keys), text)
 	}
 	return fmt.Sprintf("latency: table of %s lacks %d rows (profile or import them):%s", e.Table, len(e.Keys), text)
 }
@@ -126,8 +139,9 @@ func (t *Table) lookup(layers []space.Layer) ([]Row, error) {
 		rows = append(rows, r)
 	}
 	if missing != nil {
+		all := len(missing) == len(keys)
 		slices.Sort(missing)
-		return nil, &MissingError{t.Device, slices.Compact(missing)}
+		return nil, &MissingError{t.Device, slices.Compact(missing), all}
 	}
 	return rows, nil
 }

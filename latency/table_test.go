@@ -72,6 +72,7 @@ func TestWriteAndReadTable(t *testing.T) {
 const (
 	goodHead = `# {"format":"hanas-lut","format_version":1,"device":"d","provenance":"measured"}` + "\n" + "key,mean_ms,std_ms,p95_ms,count,energy_mj\n"
 	newHead  = `# {"format":"hanas-lut","format_version":2,"device":"d","provenance":"measured"}` + "\n" + "key,mean_ms,std_ms,p95_ms,count,energy_mj,provenance\n"
+	head3    = `# {"format":"hanas-lut","format_version":3,"device":"d","provenance":"measured"}` + "\n" + "key,mean_ms,std_ms,p95_ms,count,energy_mj,traffic_bytes,provenance\n"
 	goodRow  = "add/in:8x4x4/out:8x4x4/k1/s1/w0/a8,0.5,0.1,0.6,9,0\n"
 )
 
@@ -79,7 +80,7 @@ func TestFaultyTablesNameTheLine(t *testing.T) {
 	for _, r := range []struct{ name, text, want string }{
 		{"empty", "", "line 1"},
 		{"no header", "key,mean_ms\n", "line 1"},
-		{"version", strings.Replace(goodHead, `version":1`, `version":3`, 1), "version 3"},
+		{"version", strings.Replace(goodHead, `version":1`, `version":4`, 1), "version 4"},
 		{"unknown header field", strings.Replace(goodHead, `"device"`, `"devise"`, 1), "devise"},
 		{"provenance", strings.Replace(goodHead, "measured", "guessed", 1), "guessed"},
 		{"format", strings.Replace(goodHead, `"d",`, `"d","keys":"mine",`, 1), "mine"},
@@ -94,6 +95,8 @@ func TestFaultyTablesNameTheLine(t *testing.T) {
 		{"disagree", goodHead + goodRow + "\n" + strings.Replace(goodRow, "0.5", "0.7", 1), "line 5"},
 		{"foreign provenance", newHead + strings.Replace(goodRow, ",0\n", ",0,imported\n", 1), "line 3: provenance"},
 		{"old row in a new table", newHead + goodRow, "line 3"},
+		{"traffic", head3 + strings.Replace(goodRow, ",0\n", ",0,-5,measured\n", 1), "line 3"},
+		{"traffic in text", head3 + strings.Replace(goodRow, ",0\n", ",0,5 kB,measured\n", 1), "line 3: traffic_bytes"},
 		{"quote", goodHead + "\"abc\n", "line 3"},
 	} {
 		if _, err := parseTable([]byte(r.text)); err == nil || !strings.Contains(err.Error(), r.want) {

@@ -56,14 +56,15 @@ func (d *Device) Open(dirs []string) (*TableSet, error) {
 }
 
 func openTable(ref TableRef, device string, dirs []string) (*Table, error) {
-	native := strings.TrimSuffix(ref.File, filepath.Ext(ref.File)) + ".csv"
+	name := strings.TrimSuffix(ref.File, filepath.Ext(ref.File))
+	own := []string{name + ".csv", name + arrowExt}
 	for _, dir := range dirs {
-		for _, file := range []string{native, ref.File} {
+		for _, file := range append(own, ref.File) {
 			at := filepath.Join(dir, file)
 			if _, err := os.Stat(at); err != nil {
 				continue
 			}
-			if file == native {
+			if slices.Contains(own, file) {
 				return ReadTable(at)
 			}
 			return Import(at, ref.Format, device)
@@ -182,7 +183,7 @@ func joinMissing(a, b error) error {
 	if errors.As(a, &x) && errors.As(b, &y) {
 		all := append(slices.Clone(x.Keys), y.Keys...)
 		slices.Sort(all)
-		return &MissingError{x.Table, slices.Compact(all)}
+		return &MissingError{x.Table, slices.Compact(all), x.All && y.All}
 	}
 	return errors.Join(a, b)
 }

@@ -1,14 +1,14 @@
 package samples
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"hanas/internal/arrowframe"
 )
 
 // codec turns samples into frames and back.
@@ -21,23 +21,17 @@ type codec struct {
 func newCodec(schema *arrow.Schema, mem memory.Allocator) (*codec, error) {
 	c := &codec{mem: mem, schema: schema}
 	var err error
-	c.head, err = c.stream(nil)
+	c.head, err = c.stream()
 	return c, err
 }
 
 // stream is a whole stream of one batch, or none, without its end mark.
-func (c *codec) stream(rec arrow.Record) ([]byte, error) {
-	var buf bytes.Buffer
-	w := ipc.NewWriter(&buf, ipc.WithSchema(c.schema), ipc.WithAllocator(c.mem))
-	if rec != nil {
-		if err := w.Write(rec); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
+func (c *codec) stream(records ...arrow.Record) ([]byte, error) {
+	all, err := arrowframe.Write(c.schema, c.mem, records...)
+	if err != nil {
 		return nil, err
 	}
-	return buf.Bytes()[:buf.Len()-eosLen], nil
+	return all[:len(all)-arrowframe.EndLen], nil
 }
 
 // batch is the frame of one record batch.
@@ -73,70 +67,50 @@ func (c *codec) batch(rows []Sample) ([]byte, error) {
 type decoded struct {
 	info    Info
 	samples []Sample
-	batches []frame // of record batches
+	batches []arrowframe.Frame // of record batches
 	eos     bool
 }
 
 // decode reads a stream frame by frame. On an error the samples of all whole
 // batches before it are still given.
 func decode(data []byte, mem memory.Allocator) (d decoded, err error) {
-	first, eos, err := nextFrame(data, 0)
-	if err == nil && (eos || !first.schema) {
+	first, eos, err := columns.Next(data, 0)
+	if err == nil && (eos || !first.Schema) {
 		err = fmt.Errorf("does not begin with a schema: not a sample store")
 	}
 	if err != nil {
 		return d, err
 	}
-	head := data[:first.end]
-	if _, err = guard(head, nil, mem, &d.info); err != nil {
+	head := data[:first.End]
+	if err = arrowframe.Schema(head, mem, func(s *arrow.Schema) (err error) {
+		d.info, err = infoOf(s)
+		return err
+	}); err != nil {
 		return d, err
 	}
-	for at := first.end; ; {
-		f, eos, err := nextFrame(data, at)
-		if err == nil && f.schema {
+	for at := first.End; ; {
+		f, eos, err := columns.Next(data, at)
+		if err == nil && f.Schema {
 			err = fmt.Errorf("byte %d: a second schema", at)
 		}
-		if err == nil && eos && f.end != len(data) {
-			err = fmt.Errorf("byte %d: %d bytes behind the end of the stream", f.end, len(data)-f.end)
+		if err == nil && eos && f.End != len(data) {
+			err = fmt.Errorf("byte %d: %d bytes behind the end of the stream", f.End, len(data)-f.End)
 		}
 		if err != nil || eos {
 			d.eos = eos && err == nil
 			return d, err
 		}
-		rows, err := guard(head, data[f.start:f.end], mem, nil)
-		if err != nil {
+		var rows []Sample
+		if err := arrowframe.Record(head, data[f.Start:f.End], mem, func(rec arrow.Record) error {
+			rows = rowsOf(rec)
+			return nil
+		}); err != nil {
 			return d, fmt.Errorf("byte %d: %w", at, err)
 		}
 		d.samples = append(d.samples, rows...)
 		d.batches = append(d.batches, f)
-		at = f.end
+		at = f.End
 	}
-}
-
-// guard runs Arrow's reader over a schema frame and at most one batch frame; a
-// panic inside it is an error of the file.
-func guard(head, batch []byte, mem memory.Allocator, info *Info) (rows []Sample, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			rows, err = nil, fmt.Errorf("damaged: %v", p)
-		}
-	}()
-	r, err := ipc.NewReader(bytes.NewReader(append(head[:len(head):len(head)], batch...)), ipc.WithAllocator(mem))
-	if err != nil {
-		return nil, err
-	}
-	defer r.Release()
-	if info != nil {
-		*info, err = infoOf(r.Schema())
-		return nil, err
-	}
-	if !r.Next() {
-		if err := r.Err(); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("damaged: no record")
-	}
-	return rowsOf(r.Record()), nil
 }
 
 // rowsOf copies a record out of Arrow's memory.

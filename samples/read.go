@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"hanas/internal/arrowframe"
 	"hanas/space"
 )
 
@@ -23,7 +24,7 @@ func Read(path string) ([]Sample, Info, error) {
 	}
 	d, err := decode(data, memory.DefaultAllocator)
 	switch {
-	case errors.Is(err, errCut):
+	case errors.Is(err, arrowframe.ErrCut):
 		err = fmt.Errorf("samples: read %s: %w after %d whole rows: %w (Resume continues it)", path, ErrUnfinished, len(d.samples), err)
 	case err != nil:
 		return nil, Info{}, fmt.Errorf("samples: read %s: %w", path, err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"hanas/internal/arrowframe"
 	"hanas/space"
 )
 
@@ -171,7 +172,7 @@ func TestZeroTailIsACut(t *testing.T) {
 	sp := quick(t)
 	path := filepath.Join(t.TempDir(), "s")
 	data := write(t, path, sp, scored(sp, 8))
-	must(t, os.WriteFile(path, append(data[:len(data)-eosLen], make([]byte, 100)...), 0o644))
+	must(t, os.WriteFile(path, append(data[:len(data)-arrowframe.EndLen], make([]byte, 100)...), 0o644))
 	_, done, err := Resume(path, sp, small)
 	if err != nil || len(done) != 8 {
 		t.Fatalf("%d rows, %v", len(done), err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"hanas/internal/arrowframe"
 	"hanas/space"
 )
 
@@ -59,7 +60,7 @@ func (info Info) Compatible(want Info) error {
 }
 
 // columns is the layout of a store.
-var columns = []arrow.Field{
+var columns = arrowframe.Columns{
 	{Name: "arch", Type: arrow.BinaryTypes.String},
 	{Name: "accuracy", Type: arrow.PrimitiveTypes.Float64},
 	{Name: "top5", Type: arrow.PrimitiveTypes.Float64},
@@ -104,13 +105,8 @@ func infoOf(s *arrow.Schema) (Info, error) {
 	if info.BatchRows, err = strconv.Atoi(values[5]); err != nil || info.BatchRows < 1 || info.BatchRows > maxBatchRows {
 		return Info{}, fmt.Errorf("batch rows %q is not a number in [1, %d]", values[5], maxBatchRows)
 	}
-	if s.NumFields() != len(columns) {
-		return Info{}, fmt.Errorf("%d columns, want %d", s.NumFields(), len(columns))
-	}
-	for i, c := range columns {
-		if f := s.Field(i); f.Name != c.Name || !arrow.TypeEqual(f.Type, c.Type) {
-			return Info{}, fmt.Errorf("column %d is %s %v, want %s %v", i, f.Name, f.Type, c.Name, c.Type)
-		}
+	if err := columns.Match(s); err != nil {
+		return Info{}, err
 	}
 	return info, nil
 }

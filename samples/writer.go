@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"hanas/internal/arrowframe"
 	"hanas/space"
 )
 
@@ -102,7 +103,7 @@ func recoverStore(file *os.File, sp *space.Space, info Info, mem memory.Allocato
 	if fail != nil {
 		return nil, nil, fail
 	}
-	if err != nil && !errors.Is(err, errCut) {
+	if err != nil && !errors.Is(err, arrowframe.ErrCut) {
 		return nil, nil, fmt.Errorf("%w (only a cut end can be continued; restore the file or remove it)", err)
 	}
 	switch n := min(len(data), len(w.codec.head)); {
@@ -121,13 +122,13 @@ func (w *Writer) rewind(d decoded) error {
 	end := len(w.codec.head)
 	rows := 0
 	for i, b := range d.batches {
-		if b.rows != w.info.BatchRows {
-			if i != len(d.batches)-1 || b.rows > w.info.BatchRows {
-				return fmt.Errorf("batch %d has %d rows, want %d", i, b.rows, w.info.BatchRows)
+		if b.Rows != w.info.BatchRows {
+			if i != len(d.batches)-1 || b.Rows > w.info.BatchRows {
+				return fmt.Errorf("batch %d has %d rows, want %d", i, b.Rows, w.info.BatchRows)
 			}
 			break
 		}
-		end, rows = b.end, rows+b.rows
+		end, rows = b.End, rows+b.Rows
 	}
 	if i, err := w.admit(d.samples); err != nil {
 		return fmt.Errorf("row %d: %w", i, err)

@@ -134,7 +134,16 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	progress := func(s search.Step, _ search.Front[space.Arch]) {
 		p.Progress(int64(s.Evaluations), int64(c.Evaluations), "evaluations")
 	}
-	found, err := nsga2.Run(ctx, problem, e.nsga2(reference), progress)
+	seeded := *problem
+	if c.Gradient > 0 {
+		seeds, err := e.gradientSeeds(ctx, j, gradientFiles{p.Input(e.searched()), p.Input(lutFile)})
+		if err != nil {
+			return err
+		}
+		p.Log("%d descents end at %d sub-networks", c.Gradient, len(seeds))
+		seeded.Seeds = slices.Concat(seeds, problem.Seeds)
+	}
+	found, err := nsga2.Run(ctx, &seeded, e.nsga2(reference), progress)
 	if err != nil {
 		return err
 	}
@@ -183,11 +192,15 @@ func (e *Env) searched() string {
 }
 
 func (e *Env) newJudge(p *pipeline.Pass, pr *predictor.Predictor) (*judgeArch, error) {
-	table, err := latency.ReadTable(p.Input(lutFile))
+	return e.judge(p.Input(lutFile), p.Input(estimatorFile), pr)
+}
+
+func (e *Env) judge(lut, estimator string, pr *predictor.Predictor) (*judgeArch, error) {
+	table, err := latency.ReadTable(lut)
 	if err != nil {
 		return nil, err
 	}
-	est, err := latency.ReadEstimator(p.Input(estimatorFile), table)
+	est, err := latency.ReadEstimator(estimator, table)
 	if err != nil {
 		return nil, err
 	}

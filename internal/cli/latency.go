@@ -17,7 +17,7 @@ import (
 
 func (a *app) latencyCommand() *cobra.Command {
 	return group("latency", "Latency tables", a.latencyOpsCommand(), a.latencyProfileCommand(), a.latencyImportCommand(),
-		a.latencyEstimateCommand(), a.latencyVerifyCommand(), a.latencyFillCommand(), a.latencyInfoCommand(), a.latencyDevicesCommand())
+		a.latencyEstimateCommand(), a.latencyVerifyCommand(), a.latencyFusionCommand(), a.latencyFillCommand(), a.latencyInfoCommand(), a.latencyDevicesCommand())
 }
 
 func (a *app) latencyOpsCommand() *cobra.Command {
@@ -111,6 +111,8 @@ func (a *app) latencyInfoCommand() *cobra.Command {
 					{"device", t.Device},
 					{"host", t.Host},
 					{"runtime", fmt.Sprintf("%s %s, %d threads", t.Runtime, t.Version, t.Threads)},
+					{"precision", t.Precision},
+					{"measured on", t.Date},
 					{"provenance", string(t.Provenance) + " " + t.Source},
 					{"rows", fmt.Sprint(t.Len())},
 					{"drift", fmt.Sprintf("%.1f %%", 100*t.Drift)},

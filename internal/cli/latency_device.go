@@ -49,10 +49,13 @@ func nativeTable(d *latency.Device, dirs []string) string {
 	if len(d.Tables) != 1 || d.Tables[0].Format != "layer" {
 		return ""
 	}
+	name := strings.TrimSuffix(d.Tables[0].File, filepath.Ext(d.Tables[0].File))
 	for _, dir := range dirs {
-		file := filepath.Join(dir, d.Tables[0].File)
-		if _, err := os.Stat(file); err == nil {
-			return file
+		for _, ext := range []string{".csv", ".arrow"} {
+			file := filepath.Join(dir, name+ext)
+			if _, err := os.Stat(file); err == nil {
+				return file
+			}
 		}
 	}
 	return ""

@@ -91,9 +91,7 @@ func (a *app) estimate(f estimateFlags) error {
 		return err
 	}
 	answer.LatencyMS, answer.EnergyMJ, answer.Provenance, answer.Interpolated = price.Ms, price.EnergyMJ, price.Provenance, price.Interpolated
-	if price.Ms > 0 {
-		answer.PowerW = price.EnergyMJ / price.Ms
-	}
+	answer.PowerW = price.Power()
 	return a.print(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "%.4g ms on %s (%s)\n", answer.LatencyMS, answer.Device, answer.Provenance)
 		if answer.EnergyMJ > 0 {

@@ -37,6 +37,7 @@ func (a *app) latencyImportCommand() *cobra.Command {
 		Long:  "Reads tables and profiles of other tools and writes them in our own form, with\n--out to a file, otherwise installed for the device. Formats:\n\n" + formatHelp(),
 		Example: `  hanas latency import note10_*.yaml --device note10
   hanas latency import lut.yaml --format nsganetv2 --device i7 --out i7.csv
+  hanas latency import lut.csv --format layer --device orin --out lut.arrow
   hanas latency import trt.json --format tensorrt-profile --device orin --space quick --arch KEY --out orin.csv
   hanas latency import profiles/op-*.csv --format tflite-profile --device phone --ops ops --out phone.csv`,
 		Args: cobra.MinimumNArgs(1),
@@ -225,12 +226,15 @@ func (f *importFlags) layerProfiles(format string, files []string) (*latency.Tab
 				key = k
 			}
 		}
-		if _, err := space.ParseLayerKey(key); err != nil {
+		l, err := space.ParseLayerKey(key)
+		if err != nil {
 			return nil, fmt.Errorf("latency: import: %s: its name begins with none of the models of ops.json", file)
 		}
 		ops, err := latency.ReadProfile(file, format)
 		if err == nil {
-			err = t.Set(key, latency.LayerProfile(ops))
+			row := latency.LayerProfile(ops)
+			row.TrafficBytes = latency.Traffic(&l)
+			err = t.Set(key, row)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("latency: import: %s: %w", file, err)

@@ -1,4 +1,14 @@
-package samples
+// Package arrowframe reads Arrow IPC streams of untrusted files. A stream is a
+// row of frames (Arrow columnar format 1.x, "Encapsulated message format"):
+// 0xFFFFFFFF, length of the header, header (a flatbuffer of Message), body.
+// Arrow's own reader allocates whatever a header claims and panics on some
+// lies, so each frame is checked here first, its lengths against the bytes
+// that exist and its vectors against the header that holds them; Columns says
+// what a file may hold, a Frame is one checked message.
+//
+//	f, eos, err := columns.Next(data, at)
+//	err = arrowframe.Record(data[:schema.End], data[f.Start:f.End], mem, func(rec arrow.Record) { … })
+package arrowframe
 
 import (
 	"bytes"
@@ -9,21 +19,22 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// A stream is a row of frames (Arrow columnar format 1.x, "Encapsulated
-// message format"): 0xFFFFFFFF, length of the header, header (a flatbuffer of
-// Message), body. Arrow's reader allocates whatever a header claims and panics
-// on some lies, so each frame is checked here first: its lengths against the
-// bytes that exist, its vectors against the header that holds them.
+// Columns is the layout that a stream must have: flat columns of 64-bit
+// numbers and of text, at least one of numbers.
+type Columns []arrow.Field
 
-// frame is one checked message of a stream.
-type frame struct {
-	start, end int // in the stream
-	schema     bool
-	rows       int
+// Frame is one checked message of a stream.
+type Frame struct {
+	Start, End int // in the stream
+	Schema     bool
+	Rows       int // of a record batch
 }
 
-// errCut marks a stream that ends inside a frame.
-var errCut = errors.New("the file ends inside a record batch")
+// ErrCut marks a stream that ends inside a frame.
+var ErrCut = errors.New("the file ends inside a record batch")
+
+// EndLen is the length of the mark that ends a stream.
+const EndLen = 8
 
 const (
 	frameMark  = 0xFFFFFFFF
@@ -32,45 +43,45 @@ const (
 	typeInt    = 2 // Schema.fbs: union Type
 	typeFloat  = 3
 	typeUtf8   = 5
-	eosLen     = 8
 )
 
-// nextFrame checks the frame at start. End of stream gives frame{start, start+8}
-// with no rows and schema false.
-func nextFrame(data []byte, start int) (f frame, eos bool, err error) {
+// Next checks the frame at start. The end of the stream is a frame of EndLen
+// bytes without rows. A stream that is cut gives ErrCut.
+func (c Columns) Next(data []byte, start int) (f Frame, eos bool, err error) {
 	rest := data[start:]
-	if len(rest) < eosLen {
-		return f, false, errCut
+	if len(rest) < EndLen {
+		return f, false, ErrCut
 	}
 	if rest[0] == 0 && len(bytes.Trim(rest, "\x00")) == 0 { // a file system may grow a file before it writes
-		return f, false, errCut
+		return f, false, ErrCut
 	}
 	if binary.LittleEndian.Uint32(rest) != frameMark {
 		return f, false, fmt.Errorf("byte %d: no Arrow message", start)
 	}
 	head := int(binary.LittleEndian.Uint32(rest[4:]))
 	if head == 0 {
-		return frame{start: start, end: start + eosLen}, true, nil
+		return Frame{Start: start, End: start + EndLen}, true, nil
 	}
-	if head > len(rest)-eosLen {
-		return f, false, errCut
+	if head > len(rest)-EndLen {
+		return f, false, ErrCut
 	}
-	b := flat{b: rest[eosLen : eosLen+head]}
+	b := flat{columns: c, b: rest[EndLen : EndLen+head]}
 	body := b.message(&f)
 	if b.bad {
 		return f, false, fmt.Errorf("byte %d: damaged or unsupported Arrow message", start)
 	}
-	if body > int64(len(rest)-eosLen-head) {
-		return f, false, errCut
+	if body > int64(len(rest)-EndLen-head) {
+		return f, false, ErrCut
 	}
-	f.start, f.end = start, start+eosLen+head+int(body)
+	f.Start, f.End = start, start+EndLen+head+int(body)
 	return f, false, nil
 }
 
 // flat reads a flatbuffer with every access checked; bad is sticky.
 type flat struct {
-	b   []byte
-	bad bool
+	columns Columns
+	b       []byte
+	bad     bool
 }
 
 func (f *flat) uint(at, size int) uint64 {
@@ -116,7 +127,7 @@ func (f *flat) vector(table, n, elemSize int) (first, count int) {
 }
 
 // message checks a whole header and gives the length of the body.
-func (f *flat) message(out *frame) int64 {
+func (f *flat) message(out *Frame) int64 {
 	m := f.follow(0)
 	kindAt, headAt, bodyAt := f.field(m, 1), f.field(m, 2), f.field(m, 3)
 	if kindAt == 0 || headAt == 0 {
@@ -134,18 +145,18 @@ func (f *flat) message(out *frame) int64 {
 	head := f.follow(headAt)
 	switch f.uint(kindAt, 1) {
 	case headSchema:
-		out.schema = true
+		out.Schema = true
 		f.schema(head)
 		f.bad = f.bad || body != 0
 	case headBatch:
-		out.rows = f.batch(head, body)
+		out.Rows = f.batch(head, body)
 	default:
 		f.bad = true
 	}
 	return body
 }
 
-// schema checks a Schema table: flat columns of our three types.
+// schema checks a Schema table: flat columns of the three types.
 func (f *flat) schema(s int) {
 	first, n := f.vector(s, 1, 4)
 	for i := range n {
@@ -168,11 +179,11 @@ func (f *flat) schema(s int) {
 
 // bufferCount is the number of buffers of a batch: validity and values of every
 // column, and offsets of text.
-func bufferCount() int {
+func (c Columns) bufferCount() int {
 	n := 0
-	for _, c := range columns {
+	for _, column := range c {
 		n += 2
-		if c.Type == arrow.BinaryTypes.String {
+		if column.Type == arrow.BinaryTypes.String {
 			n++
 		}
 	}
@@ -191,14 +202,14 @@ func (f *flat) batch(r int, body int64) int {
 		return 0
 	}
 	first, n := f.vector(r, 1, 16)
-	f.bad = f.bad || n != len(columns)
+	f.bad = f.bad || n != len(f.columns)
 	for i := range n {
 		if int64(f.uint(first+16*i, 8)) != rows || f.uint(first+16*i+8, 8) != 0 {
 			f.bad = true
 		}
 	}
 	first, n = f.vector(r, 2, 16)
-	f.bad = f.bad || n != bufferCount() // Arrow reads them without looking at n
+	f.bad = f.bad || n != f.columns.bufferCount() // Arrow reads them without looking at n
 	for i := range n {
 		off, length := int64(f.uint(first+16*i, 8)), int64(f.uint(first+16*i+8, 8))
 		if off < 0 || length < 0 || off > body || length > body-off {
