@@ -22,6 +22,7 @@ type Env struct {
 	Config *configs.Config
 	Space  *space.Space
 	Log    func(string)
+	Crew   Crew // that scores sub-networks; nil = this process
 
 	mu      sync.Mutex
 	runtime *ort.Runtime

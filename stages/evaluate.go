@@ -7,6 +7,7 @@ import (
 
 	"hanas/export"
 	"hanas/onnx"
+	"hanas/onnx/ort"
 	"hanas/pipeline"
 	"hanas/samples"
 	"hanas/space"
@@ -16,6 +17,7 @@ import (
 // scoring is what turns an Arch into a score: the same in the stages evaluate
 // and export, so that what is scored is what ships.
 type scoring struct {
+	space      *space.Space
 	calibrator *supernet.Calibrator
 	engine     onnx.Engine
 	images     scorer
@@ -43,8 +45,11 @@ func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, erro
 	if err != nil {
 		return nil, err
 	}
-	return &scoring{cal, engine, images, "cpu, ONNX Runtime " + rt.Version()}, nil
+	return &scoring{e.Space, cal, engine, images, scoringDevice(rt)}, nil
 }
+
+// scoringDevice is what sample stores say has scored them.
+func scoringDevice(rt *ort.Runtime) string { return "cpu, ONNX Runtime " + rt.Version() }
 
 // score writes the file of an Arch and runs it on the held-out images.
 func (s *scoring) score(ctx context.Context, a space.Arch) (*onnx.Model, score, error) {
@@ -74,29 +79,31 @@ func (e *Env) runEvaluate(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
-	s, err := e.newScoring(ctx, p.Input(supernetFile))
+	job, device, err := e.job(ctx, p, archs)
 	if err != nil {
 		return err
 	}
 	path := p.Work(samplesFile)
-	w, _, err := samples.Resume(path, e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile), Device: s.device})
+	w, _, err := samples.Resume(path, e.Space, samples.Info{SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile), Device: device})
 	if err != nil {
 		return err
 	}
-	from := w.Rows()
+	from, images := w.Rows(), int64(0)
 	if from > 0 {
 		p.Log("going on after %d sub-networks", from)
 	}
 	began := time.Now()
-	err = ordered(ctx, e.workers(), len(archs)-from, func(ctx context.Context, i int) (samples.Sample, error) {
-		row := samples.New(e.Space, archs[from+i])
-		_, res, err := s.score(ctx, archs[from+i])
-		row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = res.Value, res.Second, res.Loss, int64(res.N), e.Config.Seed
-		return row, err
-	}, func(i int, row samples.Sample) error {
-		p.Progress(int64(from+i+1), int64(len(archs)), "sub-networks")
-		return w.Append([]samples.Sample{row})
-	})
+	if from < len(archs) {
+		err = e.crew().Score(ctx, job, from, func(i int, s Score) error {
+			row, err := e.sample(archs[i], s)
+			if err != nil {
+				return err
+			}
+			images = s.Images
+			p.Progress(int64(i+1), int64(len(archs)), "sub-networks")
+			return w.Append([]samples.Sample{row})
+		})
+	}
 	if cerr := w.Close(); err == nil {
 		err = cerr
 	}
@@ -104,6 +111,41 @@ func (e *Env) runEvaluate(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	rate := float64(len(archs)-from) / time.Since(began).Minutes()
-	p.Summary(fmt.Sprintf("%d sub-networks on %d images each, %.0f a minute", len(archs), s.images.Len(), rate))
+	p.Summary(fmt.Sprintf("%d sub-networks on %d images each, %.0f a minute", len(archs), images, rate))
 	return copyFile(path, p.Output(samplesFile))
+}
+
+// job is the scoring of Archs for a stage, and what will score them.
+func (e *Env) job(ctx context.Context, p *pipeline.Pass, archs []space.Arch) (Job, string, error) {
+	rt, err := e.ort(ctx)
+	if err != nil {
+		return Job{}, "", err
+	}
+	cfg := *e.Config
+	cfg.Workers = 0 // never changes a result
+	job := Job{Stage: "evaluate", Version: scoringVersion, Machine: Kind(rt), Config: &cfg, Inputs: map[string]string{}}
+	for _, name := range []string{dataFile, supernetFile} {
+		job.Inputs[name] = p.Input(name)
+	}
+	for _, a := range archs {
+		job.Archs = append(job.Archs, e.Space.Key(a))
+	}
+	return job, scoringDevice(rt), nil
+}
+
+// sample is the row of a score, which must be the Arch's.
+func (e *Env) sample(a space.Arch, s Score) (samples.Sample, error) {
+	row := samples.New(e.Space, a)
+	if s.Arch != row.Arch {
+		return row, fmt.Errorf("stages: evaluate: a score of %s where %s was due", s.Arch, row.Arch)
+	}
+	row.Accuracy, row.Top5, row.Loss, row.Images, row.Seed = s.Top1, s.Top5, s.Loss, s.Images, e.Config.Seed
+	return row, nil
+}
+
+func (e *Env) crew() Crew {
+	if e.Crew != nil {
+		return e.Crew
+	}
+	return inProcess{e}
 }

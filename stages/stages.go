@@ -40,9 +40,20 @@ const (
 
 // Stages is the pipeline of a configuration, in the order data flows.
 func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
+	return With(nil, cfg, log)
+}
+
+// With is Stages with a crew that scores sub-networks; nil = this process. Who
+// scores is in no action's key: the answer is the same.
+func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 	e, err := NewEnv(cfg, log)
 	if err != nil {
 		return nil, err
+	}
+	e.Crew = crew
+	scorers := e.workers()
+	if crew != nil {
+		scorers = 1 // this machine only waits
 	}
 	data := cfg.Data
 	// with adds to what the answer of a stage depends on besides its space.
@@ -69,7 +80,7 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 		},
 		{
 			Name: "evaluate", Doc: "scores each sampled sub-network on held-out images as the file that would ship", Version: 1,
-			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: with(settings{"evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runEvaluate,
+			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: with(settings{"evaluate": cfg.Evaluate, "data": data}), Cores: scorers, Run: e.runEvaluate,
 		},
 		{
 			Name: "predictor", Doc: "fits accuracy over architecture and bits", Version: 5, Needs: []string{samplesFile},

@@ -26,11 +26,16 @@ type app struct {
 	quiet  bool
 	// stages makes the table of a run; tests put in a toy.
 	stages func(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error)
+	// elsewhere is how work goes to other machines; nil = this build cannot.
+	elsewhere Elsewhere
 }
 
 // Main runs the program with its arguments and returns the exit code.
-func Main(args []string) int {
-	a := &app{stdout: os.Stdout, stderr: os.Stderr, stages: stages.Stages}
+func Main(args []string) int { return MainWith(nil, args) }
+
+// MainWith is Main of a build that can do work on other machines.
+func MainWith(elsewhere Elsewhere, args []string) int {
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, stages: stages.Stages, elsewhere: elsewhere}
 	return a.main(args)
 }
 
@@ -104,6 +109,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).scenesCommand,
 	(*app).reproduceCommand,
 	(*app).scheduleCommand,
+	(*app).workerCommand,
 	(*app).gcCommand,
 	(*app).doctorCommand,
 }

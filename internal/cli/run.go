@@ -27,6 +27,7 @@ func (a *app) runCommand() *cobra.Command {
 	var out string
 	var set, force []string
 	var jobs int
+	var machines Place
 	cmd := &cobra.Command{
 		Use:   "run PRESET|FILE",
 		Short: "Run the whole pipeline, or what is left of it",
@@ -34,7 +35,8 @@ func (a *app) runCommand() *cobra.Command {
 they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 		Example: `  hanas run quick
   hanas run cifar10 --set data.path=DIR
-  hanas run my.yaml --out runs/try2 --set search.latency_ms=0.5 --force lut`,
+  hanas run my.yaml --out runs/try2 --set search.latency_ms=0.5 --force lut
+  hanas run cifar10 --temporal temporal:7233 --artifacts s3://bucket`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := configs.Load(args[0], set)
@@ -46,10 +48,12 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 			}
 			c := a.console()
 			defer c.Close()
-			table, err := a.stages(cfg, func(line string) { c.Log("", line) })
+			machines.Log = func(line string) { c.Log("", line) }
+			table, leave, err := a.spread(cmd.Context(), machines, cfg)
 			if err != nil {
 				return err
 			}
+			defer leave()
 			if err := checkForce(table, force); err != nil {
 				return err
 			}
@@ -70,6 +74,7 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 	cmd.Flags().StringArrayVar(&set, "set", nil, "override a setting, key.path=value; may be repeated")
 	cmd.Flags().StringArrayVar(&force, "force", nil, "run this stage even if it is fresh; may be repeated")
 	cmd.Flags().IntVarP(&jobs, "jobs", "j", 0, "stages that may run side by side (default: one a core)")
+	machines.flags(cmd)
 	completeFlag(cmd, "force", a.completeStages)
 	return cmd
 }
