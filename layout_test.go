@@ -51,9 +51,10 @@ var imports = map[string]string{
 	"configs": "pipeline space datasets supernet train predictor latency search/nsga2 export",
 	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/gradient search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
-	"internal/cli": "configs pipeline schedule stages internal/progress space supernet datasets eval samples predictor latency " +
+	"internal/cli": "configs pipeline schedule stages report internal/atomicfile internal/live internal/progress space supernet datasets eval samples predictor latency " +
 		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
 	"internal/progress":   "",
+	"internal/live":       "",
 	"internal/atomicfile": "",
 	"internal/arrowframe": "",
 	"cmd/hanas":           "internal/cli",
@@ -70,6 +71,7 @@ var imports = map[string]string{
 	// imported by tests only
 	"internal/golden":         "",
 	"internal/realdata":       "",
+	"internal/browser":        "",
 	"datasets/datasetstest":   "datasets",
 	"search/searchtest":       "search",
 	"torchfile/torchfiletest": "",
@@ -90,6 +92,7 @@ var doors = map[string]string{
 	"github.com/gofrs/flock":           "pipeline",
 	"github.com/robfig/cron":           "schedule",
 	"golang.org/x/term":                "internal/progress",
+	"github.com/chromedp":              "internal/browser",
 }
 
 // TestImportPolicy reads the sources itself rather than asking go list, so that

@@ -91,6 +91,9 @@ func ReadTable(path string) (*Table, error) {
 		parse = parseArrow
 	}
 	t, err := parse(data)
+	if err == nil {
+		err = t.checkUnits()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("latency: read %s: %w", path, err)
 	}

@@ -55,7 +55,7 @@ func (t *Table) Fill(layers []space.Layer) (Filling, error) {
 	}
 	if missing != nil {
 		slices.Sort(missing)
-		return f, &MissingError{t.Device, missing}
+		return f, &MissingError{Table: t.Device, Keys: missing}
 	}
 	for key, row := range added {
 		if err := t.Set(key, row); err != nil {

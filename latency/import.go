@@ -30,6 +30,9 @@ func Import(path, formatName, device string) (*Table, error) {
 	if err := f.read(data, t); err != nil {
 		return nil, fmt.Errorf("latency: import %s as %s: %w", path, f.name, err)
 	}
+	if err := t.checkUnits(); err != nil {
+		return nil, fmt.Errorf("latency: import %s as %s: %w", path, f.name, err)
+	}
 	if t.Len() == 0 {
 		return nil, fmt.Errorf("latency: import %s as %s: no rows", path, f.name)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"hanas/space"
@@ -18,9 +19,11 @@ type Roofline struct {
 	Runtime   string             `json:"runtime"`
 	Precision string             `json:"precision"` // "float" or "int8"
 	Threads   int                `json:"threads,omitempty"`
-	PerMMAC   map[string]float64 `json:"ms_per_mmac"`          // by operator: ms for a million MACs
+	PerMMAC   map[string]float64 `json:"ms_per_mmac"`          // by family (see Families): ms for a million MACs
 	PerMB     float64            `json:"ms_per_mb"`            // of activations read and written
 	PerWMB    float64            `json:"ms_per_weight_mb"`     // of weights read
+	PerPMB    float64            `json:"ms_per_patch_mb"`      // of patches that a full convolution is unrolled into: a GEMM reads them
+	PerHMB    float64            `json:"ms_per_hswish_mb"`     // of results of a hard-swish
 	PerLayer  map[string]float64 `json:"ms_per_layer"`         // by operator
 	Offset    float64            `json:"offset_ms"`            // per network
 	MJPerMMAC float64            `json:"mj_per_mmac"`          // energy of arithmetic; 0 = unknown
@@ -41,6 +44,32 @@ type RooflineFit struct {
 // rooflineKinds are the operators that have coefficients of their own.
 var rooflineKinds = []space.Kind{space.Conv, space.Pointwise, space.Depthwise, space.Linear, space.SE, space.Pool, space.Add}
 
+// wideDepthwise is the family of depthwise layers with a kernel above 3: some
+// runtimes have fast code for 3x3 only.
+const wideDepthwise = "depthwise-wide"
+
+// Families are the groups of layers whose arithmetic has a rate of its own:
+// the operators, and depthwise layers with a kernel above 3 (those without a
+// rate of their own have that of depthwise).
+var Families = func() (names []string) {
+	for _, k := range rooflineKinds {
+		names = append(names, string(k))
+	}
+	return append(names, wideDepthwise)
+}()
+
+// familyOf is the index of a layer's family.
+func familyOf(l *space.Layer) int {
+	if l.Kind == space.Depthwise && l.Kernel > 3 {
+		return len(rooflineKinds)
+	}
+	i, err := kindIndex(l.Kind)
+	if err != nil { // space knows no other operators
+		panic("latency: roofline: " + err.Error())
+	}
+	return i
+}
+
 func (m *Roofline) validate() error {
 	var faults []error
 	check := func(name string, v float64) {
@@ -54,15 +83,18 @@ func (m *Roofline) validate() error {
 	for _, c := range []struct {
 		name string
 		by   map[string]float64
-	}{{"ms_per_mmac", m.PerMMAC}, {"ms_per_layer", m.PerLayer}} {
-		for kind, v := range c.by {
-			if _, err := kindIndex(space.Kind(kind)); err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", c.name, err))
+		of   []string
+	}{{"ms_per_mmac", m.PerMMAC, Families}, {"ms_per_layer", m.PerLayer, Families[:len(rooflineKinds)]}} {
+		for name, v := range c.by {
+			if !slices.Contains(c.of, name) {
+				faults = append(faults, fmt.Errorf("%s: unknown operator %q", c.name, name))
 			}
-			check(c.name+"."+kind, v)
+			check(c.name+"."+name, v)
 		}
 	}
 	check("ms_per_mb", m.PerMB)
+	check("ms_per_patch_mb", m.PerPMB)
+	check("ms_per_hswish_mb", m.PerHMB)
 	check("ms_per_weight_mb", m.PerWMB)
 	check("offset_ms", m.Offset)
 	check("mj_per_mmac", m.MJPerMMAC)
@@ -83,11 +115,10 @@ func kindIndex(kind space.Kind) (int, error) {
 
 // Layer prices one layer in ms, without the network's offset.
 func (m *Roofline) Layer(l *space.Layer, outBits int) float64 {
-	kind := string(l.Kind)
-	ms := m.PerMMAC[kind]*float64(l.MACs())/1e6 + m.PerLayer[kind] +
-		m.PerMB*float64(l.InBytes()+l.OutBytes(outBits))/1e6 + m.PerWMB*float64(l.Weights())*float64(m.weightBits())/8e6
-	if s, ok := m.Scaled[bitsName(l)]; ok {
-		ms *= s
+	x, ms := make([]float64, rooflineTerms), 0.0
+	m.layerWork(x, l, outBits)
+	for i, w := range m.coefficients() {
+		ms += w * x[i]
 	}
 	return ms
 }

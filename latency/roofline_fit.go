@@ -9,32 +9,54 @@ import (
 	"hanas/space"
 )
 
-// work is what a network asks of a roofline: MACs by operator in millions,
-// activations and weights in MB, layers by operator, and 1 for the network.
+// The places of a roofline's terms: MACs by family in millions, layers by
+// operator, then MB of activations, of weights, of patches and of hard-swish
+// results, and 1 for the network.
+var (
+	placeLayers   = len(Families)
+	placeMB       = placeLayers + len(rooflineKinds)
+	placeWMB      = placeMB + 1
+	placePMB      = placeWMB + 1
+	placeHMB      = placePMB + 1
+	placeOffset   = placeHMB + 1
+	rooflineTerms = placeOffset + 1
+)
+
+// work is what a network asks of a roofline.
 func (m *Roofline) work(layers []space.Layer) []float64 {
-	k := len(rooflineKinds)
-	x := make([]float64, 2*k+3)
+	x := make([]float64, rooflineTerms)
 	for i := range layers {
-		l := &layers[i]
-		at, err := kindIndex(l.Kind)
-		if err != nil { // space knows no other operators
-			panic("latency: roofline: " + err.Error())
-		}
 		out := 32
 		if i+1 < len(layers) {
 			out = layers[i+1].ABits
 		}
-		scale := 1.0
-		if s, ok := m.Scaled[bitsName(l)]; ok {
-			scale = s
-		}
-		x[at] += scale * float64(l.MACs()) / 1e6
-		x[k+at] += scale
-		x[2*k] += scale * float64(l.InBytes()+l.OutBytes(out)) / 1e6
-		x[2*k+1] += scale * float64(l.Weights()) * float64(m.weightBits()) / 8e6
+		m.layerWork(x, &layers[i], out)
 	}
-	x[2*k+2] = 1
+	x[placeOffset] = 1
 	return x
+}
+
+// layerWork adds what a layer asks for to x.
+func (m *Roofline) layerWork(x []float64, l *space.Layer, outBits int) {
+	kind, err := kindIndex(l.Kind)
+	if err != nil { // space knows no other operators
+		panic("latency: roofline: " + err.Error())
+	}
+	scale := 1.0
+	if s, ok := m.Scaled[bitsName(l)]; ok {
+		scale = s
+	}
+	x[familyOf(l)] += scale * float64(l.MACs()) / 1e6
+	x[placeLayers+kind] += scale
+	x[placeMB] += scale * float64(l.InBytes()+l.OutBytes(outBits)) / 1e6
+	x[placeWMB] += scale * float64(l.Weights()) * float64(m.weightBits()) / 8e6
+	if l.Kind == space.Conv && l.Kernel > 1 {
+		patch := float64(l.In/l.Groups*l.Kernel*l.Kernel) * float64(l.OutSize*l.OutSize)
+		x[placePMB] += scale * patch * float64(l.ABits) / 8e6
+	}
+	if l.Act == "hswish" {
+		x[placeHMB] += scale * float64(l.OutBytes(outBits)) / 1e6
+	}
 }
 
 // Fit sets the coefficients from whole networks: least squares of the relative
@@ -66,27 +88,33 @@ func (m *Roofline) Fit(nets []Measured, prior *Roofline, pull float64) error {
 }
 
 func (m *Roofline) coefficients() []float64 {
-	k := len(rooflineKinds)
-	w := make([]float64, 2*k+3)
-	for i, kind := range rooflineKinds {
-		w[i], w[k+i] = m.PerMMAC[string(kind)], m.PerLayer[string(kind)]
+	w := make([]float64, rooflineTerms)
+	for i, family := range Families {
+		w[i] = m.PerMMAC[family]
 	}
-	w[2*k], w[2*k+1], w[2*k+2] = m.PerMB, m.PerWMB, m.Offset
+	if _, ok := m.PerMMAC[wideDepthwise]; !ok {
+		w[len(rooflineKinds)] = m.PerMMAC[string(space.Depthwise)]
+	}
+	for i, kind := range rooflineKinds {
+		w[placeLayers+i] = m.PerLayer[string(kind)]
+	}
+	w[placeMB], w[placeWMB], w[placePMB], w[placeHMB], w[placeOffset] = m.PerMB, m.PerWMB, m.PerPMB, m.PerHMB, m.Offset
 	return w
 }
 
 func (m *Roofline) set(w []float64) {
-	k := len(rooflineKinds)
 	m.PerMMAC, m.PerLayer = map[string]float64{}, map[string]float64{}
-	for i, kind := range rooflineKinds {
-		if w[i] > 0 {
-			m.PerMMAC[string(kind)] = round(w[i])
-		}
-		if w[k+i] > 0 {
-			m.PerLayer[string(kind)] = round(w[k+i])
+	for i, family := range Families {
+		if w[i] > 0 || family == wideDepthwise { // which would be that of depthwise if it were left out
+			m.PerMMAC[family] = round(w[i])
 		}
 	}
-	m.PerMB, m.PerWMB, m.Offset = round(w[2*k]), round(w[2*k+1]), round(w[2*k+2])
+	for i, kind := range rooflineKinds {
+		if v := w[placeLayers+i]; v > 0 {
+			m.PerLayer[string(kind)] = round(v)
+		}
+	}
+	m.PerMB, m.PerWMB, m.PerPMB, m.PerHMB, m.Offset = round(w[placeMB]), round(w[placeWMB]), round(w[placePMB]), round(w[placeHMB]), round(w[placeOffset])
 }
 
 // round keeps four digits: more would pretend.

@@ -104,12 +104,16 @@ func (t *Table) Set(key string, r Row) error {
 type MissingError struct {
 	Table string // device
 	Keys  []string
+	All   bool // the table has no row of the network: it is of another space, image size or bits
 }
 
 func (e *MissingError) Error() string {
 	text := ""
 	for _, k := range e.Keys {
 		text += "\n  " + k
+	}
+	if e.All {
+		return fmt.Sprintf("latency: table of %s has no row of this network (a table of another space, image size or bits?); it lacks %d rows:%s", e.Table, len(e.Keys), text)
 	}
 	return fmt.Sprintf("latency: table of %s lacks %d rows (profile or import them):%s", e.Table, len(e.Keys), text)
 }
@@ -135,8 +139,9 @@ func (t *Table) lookup(layers []space.Layer) ([]Row, error) {
 		rows = append(rows, r)
 	}
 	if missing != nil {
+		all := len(missing) == len(keys)
 		slices.Sort(missing)
-		return nil, &MissingError{t.Device, slices.Compact(missing)}
+		return nil, &MissingError{t.Device, slices.Compact(missing), all}
 	}
 	return rows, nil
 }

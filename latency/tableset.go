@@ -183,7 +183,7 @@ func joinMissing(a, b error) error {
 	if errors.As(a, &x) && errors.As(b, &y) {
 		all := append(slices.Clone(x.Keys), y.Keys...)
 		slices.Sort(all)
-		return &MissingError{x.Table, slices.Compact(all)}
+		return &MissingError{x.Table, slices.Compact(all), x.All && y.All}
 	}
 	return errors.Join(a, b)
 }

@@ -47,7 +47,7 @@ func (w *tabulator) all() ([]term, int, error) {
 }
 
 func (w *tabulator) lacking() error {
-	return &MissingError{w.table.Device, slices.Sorted(maps.Keys(w.missing))}
+	return &MissingError{Table: w.table.Device, Keys: slices.Sorted(maps.Keys(w.missing))}
 }
 
 // places lists the layers of the space.
