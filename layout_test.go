@@ -64,6 +64,7 @@ var imports = map[string]string{
 	"bench/rooflines": "latency space",
 	"bench/predictor": "onnx onnx/ort predictor samples space",
 	"bench/search":    "latency onnx/ort predictor search search/nsga2 search/searchtest space surrogate",
+	"bench/sandwich":  "datasets onnx onnx/blocked onnx/ort space supernet",
 	"bench/lowbits":   "datasets eval export onnx onnx/blocked onnx/ort space supernet",
 	"bench/cocoeval":  "datasets eval",
 

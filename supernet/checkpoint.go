@@ -196,8 +196,8 @@ func (s *Supernet) Tensors() *Tensors {
 // there with its shape and be finite; other tensors (optimizer state) are
 // left to the caller.
 func (s *Supernet) Load(t *Tensors) error {
-	if h := t.Metadata["space_hash"]; h != "" && h != s.Space.Hash() {
-		return fmt.Errorf("supernet: checkpoint is of space %q (%s), not of %q (%s)", t.Metadata["space"], h, s.Space.Name, s.Space.Hash())
+	if err := t.of(s.Space); err != nil {
+		return err
 	}
 	for _, p := range s.params {
 		data, ok := t.Data[p.Name]
@@ -236,6 +236,9 @@ func Read(path string, sp *space.Space) (*Supernet, error) {
 			return nil, fmt.Errorf("supernet: checkpoint %s: %w", path, err)
 		}
 	}
+	if err := t.holds(sp); err != nil {
+		return nil, err
+	}
 	s, err := New(sp, 0)
 	if err != nil {
 		return nil, err
@@ -247,6 +250,34 @@ func Read(path string, sp *space.Space) (*Supernet, error) {
 		s.addSteps()
 	}
 	return s, s.Load(t)
+}
+
+// of refuses the checkpoint of another space.
+func (t *Tensors) of(sp *space.Space) error {
+	if h := t.Metadata["space_hash"]; h != "" && h != sp.Hash() {
+		return fmt.Errorf("supernet: checkpoint is of space %q (%s), not of %q (%s)", t.Metadata["space"], h, sp.Name, sp.Hash())
+	}
+	return nil
+}
+
+// holds says whether every parameter of a space is there in its shape, before
+// memory is taken for what a space only claims.
+func (t *Tensors) holds(sp *space.Space) error {
+	if err := t.of(sp); err != nil {
+		return err
+	}
+	for _, l := range sp.Layers(sp.Largest()) {
+		for _, spec := range layerParams(l) {
+			shape, ok := t.Shapes[spec.name]
+			if !ok {
+				return fmt.Errorf("supernet: checkpoint lacks tensor %q", spec.name)
+			}
+			if !slices.Equal(shape, spec.shape) {
+				return fmt.Errorf("supernet: checkpoint tensor %q has shape %v, the space needs %v", spec.name, shape, spec.shape)
+			}
+		}
+	}
+	return nil
 }
 
 // space is the one in the metadata; checkpoints of earlier versions lack it.

@@ -88,3 +88,30 @@ func FuzzParseTensors(f *testing.F) {
 		}
 	})
 }
+
+// A space that claims gigabytes is refused by what the file holds.
+func TestCheckpointOfAHugeSpace(t *testing.T) {
+	net, _ := New(tinySpace(t), 1)
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	for _, c := range []struct{ old, new, want string }{
+		{`"head_widths":[16]`, `"head_widths":[16384]`, `tensor "head.weight" has shape [16 16 1 1], the space needs [16384 16 1 1]`},
+		{`"widths":[8,16]`, `"widths":[8,16384]`, "s1.b0.project.weight"},
+		{`"depths":[1,2]`, `"depths":[1,2,16]`, `lacks tensor "s0.b2`},
+		{`"classes":4`, `"classes":-4`, "classes: -4 is outside"},
+		{`"stages":`, `"stages":3,"x":`, "its space"},
+	} {
+		file := net.Tensors()
+		text := file.Metadata["space_json"]
+		delete(file.Metadata, "space_hash") // a forger would leave it out
+		file.Metadata["space_json"] = strings.Replace(text, c.old, c.new, 1)
+		if file.Metadata["space_json"] == text {
+			t.Fatalf("%s is not in %s", c.old, text)
+		}
+		if err := WriteTensors(path, file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(path, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}

@@ -97,7 +97,9 @@ func TestOFAEqualsPyTorch(t *testing.T) {
 		}
 		for name, engine := range engines {
 			what := fmt.Sprintf("%s: w%s at %d pixels, recalibrated %v", name, c.Width, c.Size, c.Recalibrated)
-			if off := c.off(t, nets[c.Width], engine); !(off <= 1e-4) {
+			off := c.off(t, nets[c.Width], engine)
+			t.Logf("%s: %.2g", what, off)
+			if !(off <= 1e-4) {
 				t.Errorf("%s: logits are off by %.2g", what, off)
 			}
 		}

@@ -4,8 +4,9 @@
 //
 // There are few types: Range (of an activation), Grid (its integer codes) and
 // Weight (rounded weights on their way into a graph). Weights and FakeWeights
-// round weights; RangeFromMeanSquare and BNRange choose ranges without data;
-// EmitActivation and the Weight's methods write the operators.
+// round weights, FakeWeightsBy with trained steps (LSQ); RangeFromMeanSquare and
+// BNRange choose ranges without data; EmitActivation and the Weight's methods
+// write the operators.
 //
 //	q, scale := quant.Weights(w, outChannels, 4)
 //	r := quant.BNRange(gamma, beta, "relu", 4)
