@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hanas/export"
+	"hanas/internal/progress"
 	"hanas/latency"
 	"hanas/onnx"
 	"hanas/onnx/ort"
@@ -23,6 +24,7 @@ type fusionFlags struct {
 	space, out, provider  string
 	threads, rounds, each int
 	seed                  uint64
+	usual                 float64 // the pace that times are scaled to; 0 = that of the pairs
 }
 
 func (a *app) latencyFusionCommand() *cobra.Command {
@@ -73,14 +75,7 @@ func (a *app) fusion(ctx context.Context, f fusionFlags) error {
 	if err != nil {
 		return err
 	}
-	const networks = 200 // to take pairs from
-	var layers [][]space.Layer
-	for _, arch := range stages.RandomNetworks(sp, networks, rand.New(rand.NewPCG(f.seed, 0xf05e))) {
-		layers = append(layers, sp.Layers(arch))
-	}
-	build := func(chain ...space.Layer) (*onnx.Model, error) { return export.BuildChain(chain, f.seed) }
-	answer, err := latency.FindFusion(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), latency.PairsOf(layers, f.each), build,
-		latency.Settings{Rounds: f.rounds, Seed: f.seed}, func(done, total int) { c.Update("fusion", int64(done), int64(total), "timings") })
+	answer, err := f.find(ctx, rt.Engine(ort.Settings{Threads: f.threads, Provider: provider}), sp, c)
 	if err != nil {
 		return err
 	}
@@ -94,6 +89,20 @@ func (a *app) fusion(ctx context.Context, f fusionFlags) error {
 		}
 	}
 	return a.print(answer, func(w io.Writer) { printFusion(w, answer) })
+}
+
+// find times pairs from random networks of sp.
+func (f *fusionFlags) find(ctx context.Context, engine onnx.Engine, sp *space.Space, c *progress.Console) (*latency.Fusion, error) {
+	const networks = 200 // to take pairs from
+	var layers [][]space.Layer
+	for _, arch := range stages.RandomNetworks(sp, networks, rand.New(rand.NewPCG(f.seed, 0xf05e))) {
+		layers = append(layers, sp.Layers(arch))
+	}
+	build := func(chain ...space.Layer) (*onnx.Model, error) { return export.BuildChain(chain, f.seed) }
+	set := latency.Settings{Rounds: f.rounds, Seed: f.seed, Usual: f.usual}
+	return latency.FindFusion(ctx, engine, latency.PairsOf(layers, f.each), build, set, func(done, total int) {
+		c.Update("fusion", int64(done), int64(total), "timings")
+	})
 }
 
 func printFusion(w io.Writer, f *latency.Fusion) {

@@ -22,6 +22,7 @@ import (
 type profileFlags struct {
 	space, out, provider, device string
 	threads, rounds, fitNets     int
+	pairs                        int
 	seed                         uint64
 	maxDrift                     float64
 }
@@ -58,6 +59,7 @@ machine is too busy or throttled: the table is written, marked, and the exit cod
 	fl.IntVar(&f.threads, "threads", 1, "threads inside an operator")
 	fl.IntVar(&f.rounds, "rounds", 6, "passes over all layers; those that met the usual pace count")
 	fl.IntVar(&f.fitNets, "fit-nets", 120, "random networks to fit the correction on, into estimator.json beside the table; 0 = none")
+	fl.IntVar(&f.pairs, "pairs", 3, "pairs of each two kinds of layer to time together, for the correction; 0 = none")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the order and of the inputs")
 	fl.Float64Var(&f.maxDrift, "max-drift", .05, "by how much repeated timings of a layer may differ, in the middle, as a fraction")
 	spaceFlag(cmd, &f.space)
@@ -68,8 +70,8 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 	if f.space == "" {
 		return usage("say --space NAME")
 	}
-	if f.threads < 1 || f.rounds < 1 || !(f.maxDrift > 0) {
-		return usage("--threads, --rounds and --max-drift are positive")
+	if f.threads < 1 || f.rounds < 1 || !(f.maxDrift > 0) || f.pairs < 0 {
+		return usage("--threads, --rounds and --max-drift are positive, --pairs is not negative")
 	}
 	sp, err := findSpace(f.space, "")
 	if err != nil {
@@ -126,7 +128,13 @@ func (f *profileFlags) fit(ctx context.Context, engine onnx.Engine, sp *space.Sp
 	if err != nil {
 		return err
 	}
-	correction, err := t.Fit(nets)
+	var pairs *latency.Fusion
+	if f.pairs > 0 {
+		if pairs, err = (&fusionFlags{each: f.pairs, rounds: 4, seed: f.seed, usual: t.PaceMs}).find(ctx, engine, sp, c); err != nil {
+			return err
+		}
+	}
+	correction, err := t.FitFused(pairs, nets)
 	if err != nil {
 		return err
 	}
