@@ -44,6 +44,9 @@ runs on, in several rounds of different order, and writes the table. Without
 --out the table becomes that of the device "host". Layers that are done are kept
 beside the table (FILE.work): the same command goes on after an interruption.
 
+Then whole random networks are timed, and pairs of neighbouring layers together
+(hanas latency fusion): the correction is fitted to them.
+
 Each timing lies between two looks at the machine's pace (three small probes) and is
 scaled to the usual one. If repeated timings still differ by more than --max-drift, the
 machine is too busy or throttled: the table is written, marked, and the exit code is 1.`,
