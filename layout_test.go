@@ -27,20 +27,21 @@ var imports = map[string]string{
 	"train":        "onnx onnx/grad",
 
 	// the search world, in the order data flows
-	"space":        "",
-	"datasets":     "",
-	"supernet":     "space onnx onnx/grad onnx/blocked onnx/quant train datasets export internal/atomicfile",
-	"eval":         "onnx datasets",
-	"samples":      "space internal/arrowframe",
-	"latency":      "space onnx export internal/atomicfile internal/arrowframe",
-	"torchfile":    "",
-	"predictor":    "space samples onnx onnx/grad train torchfile",
-	"surrogate":    "space predictor search",
-	"search":       "",
-	"search/nsga2": "search",
-	"export":       "space onnx onnx/quant",
-	"pretrained":   "space export onnx onnx/quant torchfile",
-	"report":       "space samples search latency predictor eval internal/atomicfile",
+	"space":           "",
+	"datasets":        "",
+	"supernet":        "space onnx onnx/grad onnx/blocked onnx/quant train datasets export torchfile internal/atomicfile",
+	"eval":            "onnx datasets",
+	"samples":         "space internal/arrowframe",
+	"latency":         "space onnx export internal/atomicfile internal/arrowframe",
+	"torchfile":       "",
+	"predictor":       "space samples onnx onnx/grad train torchfile",
+	"surrogate":       "space predictor search",
+	"search":          "",
+	"search/nsga2":    "search",
+	"search/gradient": "",
+	"export":          "space onnx onnx/quant",
+	"pretrained":      "space export onnx onnx/quant torchfile",
+	"report":          "space samples search latency predictor eval internal/atomicfile",
 
 	// the machine that runs it: knows nothing of search or graphs
 	"pipeline": "",
@@ -48,11 +49,12 @@ var imports = map[string]string{
 
 	// where everything meets
 	"configs": "pipeline space datasets supernet train predictor latency search/nsga2 export",
-	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/nsga2 export report " +
+	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/gradient search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
-	"internal/cli": "configs pipeline schedule stages internal/progress space supernet datasets eval samples predictor latency " +
+	"internal/cli": "configs pipeline schedule stages report internal/atomicfile internal/live internal/progress space supernet datasets eval samples predictor latency " +
 		"search search/nsga2 surrogate export pretrained onnx onnx/ort",
 	"internal/progress":   "",
+	"internal/live":       "",
 	"internal/atomicfile": "",
 	"internal/arrowframe": "",
 	"cmd/hanas":           "internal/cli",
@@ -62,14 +64,17 @@ var imports = map[string]string{
 	"bench/rooflines": "latency space",
 	"bench/predictor": "onnx onnx/ort predictor samples space",
 	"bench/search":    "latency onnx/ort predictor search search/nsga2 search/searchtest space surrogate",
+	"bench/lowbits":   "datasets eval export onnx onnx/blocked onnx/ort space supernet",
 	"bench/cocoeval":  "datasets eval",
 
 	// imported by tests only
-	"internal/golden":       "",
-	"internal/realdata":     "",
-	"datasets/datasetstest": "datasets",
-	"search/searchtest":     "search",
-	"onnx/grad/gradtest":    "onnx onnx/grad onnx/ref",
+	"internal/golden":         "",
+	"internal/realdata":       "",
+	"internal/browser":        "",
+	"datasets/datasetstest":   "datasets",
+	"search/searchtest":       "search",
+	"torchfile/torchfiletest": "",
+	"onnx/grad/gradtest":      "onnx onnx/grad onnx/ref",
 }
 
 // doors names the packages that may import each third-party module.
@@ -86,6 +91,7 @@ var doors = map[string]string{
 	"github.com/gofrs/flock":           "pipeline",
 	"github.com/robfig/cron":           "schedule",
 	"golang.org/x/term":                "internal/progress",
+	"github.com/chromedp":              "internal/browser",
 }
 
 // TestImportPolicy reads the sources itself rather than asking go list, so that

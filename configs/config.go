@@ -69,7 +69,11 @@ type Supernet struct {
 	Smoothing  float64 `json:"smoothing"`   // of the labels
 	ClipNorm   float64 `json:"clip_norm"`   // bound on the gradient's norm
 	Distil     float64 `json:"distil"`      // share of the largest network's outputs in the others' targets at the end, beside the labels; it grows from 0
-	Checkpoint int     `json:"checkpoint"`  // steps between checkpoints
+	Checkpoint int     `json:"checkpoint"`  // steps between checkpoints, which a training that diverges goes back to
+	// LearnSteps trains the quantisation steps of weights (LSQ); Inherit opens low
+	// widths of bits one after another, from high to low.
+	LearnSteps bool `json:"learn_steps"`
+	Inherit    bool `json:"inherit"`
 }
 
 // Sample says which sub-networks are scored.
@@ -117,6 +121,7 @@ type Search struct {
 	LatencyMS   float64 `json:"latency_ms"`  // limit; 0 = none
 	MemoryMB    float64 `json:"memory_mb"`   // limit on weights and peak activations, in 10^6 bytes; 0 = none
 	Confidence  float64 `json:"confidence"`  // standard deviations of the predictor that an accuracy is lowered by
+	Gradient    int     `json:"gradient"`    // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
 	Bits        []int   `json:"bits"`        // weight and activation bits that the device runs; empty = all of the space
 }
 
@@ -131,6 +136,10 @@ type Export struct {
 	Picks     []string  `json:"picks"`      // of "knee", "fastest", "most_accurate"
 	LatencyMS []float64 `json:"latency_ms"` // the most accurate under each limit too
 	Count     int       `json:"count"`      // further points, evenly along the front
+	// FineTune is how many epochs each winner is trained alone, at its own bits,
+	// before it is written; 0 = as the supernet left it.
+	FineTune     float64 `json:"finetune"`
+	FineTuneRate float64 `json:"finetune_rate"` // learning rate at its peak; 0 = 0.001
 }
 
 // Validation says how exported files are tested.

@@ -140,6 +140,7 @@ func (s *Search) check(k *checker) {
 		k.least("search.population", s.Population, 2)
 	}
 	k.least("search.evaluations", s.Evaluations, 0)
+	k.within("search.gradient", float64(s.Gradient), 0, 1000)
 	k.within("search.mutation", s.Mutation, 0, 1)
 	k.within("search.crossover", s.Crossover, 0, 1)
 	k.within("search.latency_ms", s.LatencyMS, 0, math.MaxFloat32)
@@ -162,6 +163,8 @@ func (e *Export) check(k *checker) {
 		}
 	}
 	k.least("export.count", e.Count, 0)
+	k.within("export.finetune", e.FineTune, 0, 1e6)
+	k.within("export.finetune_rate", e.FineTuneRate, 0, 10)
 }
 
 // checker collects faults.

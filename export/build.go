@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -41,6 +42,10 @@ type Settings struct {
 	// the whole network at 32x32. The numbers are the same but for codes on
 	// the border of two.
 	AllInteger bool
+	// Float32 writes the weights of 16-bit layers as float32, folded as they
+	// were trained, where the file to ship has INT16 codes of half the size:
+	// the logits are then the trained network's to float's own error.
+	Float32 bool
 }
 
 // Build writes n. The same network gives the same model. A layer whose weights
@@ -226,6 +231,10 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 	if u.Step != nil && len(u.Step) != l.Out {
 		return weight, bias, fmt.Errorf("%d steps for %d channels", len(u.Step), l.Out)
 	}
+	if w.set.Float32 && l.WBits == 16 {
+		full := folded(u.Weight, u.Gain)
+		return w.b.Init(l.Name+".weight", onnx.From(full, shape...)), w.b.Init(l.Name+".weight.bias", onnx.From(b, l.Out)), nil
+	}
 	q := w.rounded(l.Name+".weight", u.Weight, shape, l.WBits)
 	if u.Step != nil {
 		q.Round(u.Weight, u.Step)
@@ -238,6 +247,19 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale), nil
 	}
 	return q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(b, l.Out)), nil
+}
+
+// folded is a copy of weights with each row times its gain; nil is 1.
+func folded(weight, gain []float32) []float32 {
+	out := slices.Clone(weight)
+	if gain == nil {
+		return out
+	}
+	per := len(out) / len(gain)
+	for i := range out {
+		out[i] *= gain[i/per]
+	}
+	return out
 }
 
 func (w *writer) rounded(name string, values []float32, shape []int, bits int) *quant.Weight {
@@ -256,8 +278,14 @@ func (w *writer) gate(u *Unit) error {
 		return fmt.Errorf("its gate weights are missing or do not fit %d channels and %d between", l.In, l.Mid)
 	}
 	conv := func(name string, x onnx.Value, weight, bias []float32, in, out int) onnx.Value {
-		q := w.rounded(l.Name+"."+name, weight, []int{out, in, 1, 1}, l.WBits)
-		return w.b.Op("Conv", []onnx.Value{x, q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(append([]float32{}, bias...), out))})
+		shape, full := []int{out, in, 1, 1}, l.Name+"."+name
+		var v onnx.Value
+		if w.set.Float32 && l.WBits == 16 {
+			v = w.b.Init(full, onnx.From(folded(weight, nil), shape...))
+		} else {
+			v = w.rounded(full, weight, shape, l.WBits).EmitFloat(w.b)
+		}
+		return w.b.Op("Conv", []onnx.Value{x, v, w.b.Init(full+".bias", onnx.From(slices.Clone(bias), out))})
 	}
 	whole := w.float()
 	codes := !w.x.codes.IsZero()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -19,25 +21,32 @@ func BuildLayer(l space.Layer, seed uint64) (*onnx.Model, error) {
 	return BuildChain([]space.Layer{l}, seed)
 }
 
-// BuildChain is BuildLayer for layers of one block that follow each other, as
-// they are in a network: to be timed together, where a runtime may fuse them.
-// The other input of an add is the model's second.
+// BuildChain writes a model of layers one behind the other, as a network has
+// them: what lies between two of them stays inside. Ends are as BuildLayer's.
 func BuildChain(layers []space.Layer, seed uint64) (*onnx.Model, error) {
 	if len(layers) == 0 {
 		return nil, errors.New("export: chain: no layers")
 	}
 	rng := rand.New(rand.NewPCG(seed, 77))
 	var units []Unit
+	var keys []string
 	for i, l := range layers {
 		if l.Name == "" {
 			l.Name = string(l.Kind)
+			if i > 0 {
+				l.Name += strconv.Itoa(i)
+			}
 		}
-		if len(layers) > 1 {
-			l.Name = fmt.Sprintf("%s.%d", l.Name, i)
-			l.Stage, l.Block = 0, 0
-		}
-		units = append(units, randomUnit(l, rng))
+		units, keys = append(units, randomUnit(l, rng)), append(keys, l.Key())
 	}
+	m, err := chain(units)
+	if err != nil {
+		return nil, fmt.Errorf("export: layer %s: %w", strings.Join(keys, " and "), err)
+	}
+	return m, nil
+}
+
+func chain(units []Unit) (*onnx.Model, error) {
 	w := newWriter("layer", units, Settings{})
 	last := &units[len(units)-1]
 	w.readerBits = last.Layer.ABits
@@ -48,14 +57,12 @@ func BuildChain(layers []space.Layer, seed uint64) (*onnx.Model, error) {
 		if units[i].Layer.Kind == space.Add {
 			w.block = w.input("other", &units[i])
 		}
-	}
-	for i := range units {
 		write := w.unit
-		if i == 0 { // reads the model's input as it is
+		if i == 0 {
 			write = w.operator
 		}
 		if err := write(i); err != nil {
-			return nil, fmt.Errorf("export: layer %s: %w", units[i].Layer.Key(), err)
+			return nil, err
 		}
 	}
 	y := w.x.codes
@@ -66,11 +73,7 @@ func BuildChain(layers []space.Layer, seed uint64) (*onnx.Model, error) {
 		y = w.x.codes
 	}
 	w.b.Output(w.b.Name(y, "result"))
-	m, err := w.build()
-	if err != nil {
-		return nil, fmt.Errorf("export: layer %s: %w", units[0].Layer.Key(), err)
-	}
-	return m, nil
+	return w.build()
 }
 
 // input is an input of the model in the form that u reads.

@@ -20,7 +20,7 @@ import (
 // where it is converted; elements is its size. nn-Meter (Zhang et al. 2021)
 // finds such effects by measuring pairs of operators; here they are fitted on
 // whole networks, and saved is what pairs were measured to save, if they were
-// (see Fusion). The zero value is not useful, Plain is.
+// (see Fusions). The zero value is not useful, Plain is.
 type Correction struct {
 	Networks int     // it was fitted on; 0 = not fitted
 	MAPE     float64 // cross-validated on them, as a fraction
@@ -120,8 +120,8 @@ type correctionFile struct {
 	Terms    map[string]float64 `json:"terms"`
 	Networks int                `json:"networks"`
 	MAPE     float64            `json:"mape"`
-	CallMs   float64            `json:"call_ms,omitempty"`
-	Pairs    []FusionRule       `json:"pairs,omitempty"`
+	Pairs    []PairSaving       `json:"pairs,omitempty"`
+	Others   float64            `json:"other_pairs_ms,omitempty"`
 }
 
 // MarshalJSON writes the terms by name.
@@ -133,7 +133,7 @@ func (c Correction) MarshalJSON() ([]byte, error) {
 		}
 	}
 	if c.savings != nil {
-		f.CallMs, f.Pairs = c.savings.callMs, c.savings.rules
+		f.Pairs, f.Others = c.savings.rules, c.savings.other
 	}
 	return json.Marshal(f)
 }
@@ -153,8 +153,8 @@ func (c *Correction) UnmarshalJSON(text []byte) error {
 		c.weights[k] = v
 	}
 	if f.Pairs != nil {
-		var err error
-		if c.savings, err = savingsOf(f.CallMs, f.Pairs); err != nil {
+		c.savings = &savings{rules: f.Pairs, other: f.Others}
+		if err := c.savings.place(); err != nil {
 			return err
 		}
 	}

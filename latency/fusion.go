@@ -1,184 +1,191 @@
 package latency
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"strings"
 
 	"hanas/onnx"
 	"hanas/space"
 )
 
-// Fusion tells which operators a runtime computes together, found as nn-Meter
-// does (Zhang et al. 2021, section 4.1): two operators are timed alone and one
-// behind the other, and what the pair saves decides. A model of one operator
-// also pays for a call of the runtime, which a pair pays once; an operator that
-// does next to nothing shows that cost, and it is taken off.
-type Fusion struct {
-	CallMs float64      `json:"call_ms"` // of a model that does nothing
-	Rules  []FusionRule `json:"rules"`   // sorted
-	Pairs  []PairTime   `json:"pairs"`
-}
-
-// FusionRule is what the pairs of two kinds of layer say together.
-type FusionRule struct {
-	First    string  `json:"first"`  // as "pointwise relu integer": operator, activation, form
-	Second   string  `json:"second"` // reads what First writes
-	Pairs    int     `json:"pairs"`
-	Fused    bool    `json:"fused"`     // more than half of them
-	SavedMs  float64 `json:"saved_ms"`  // mean over the pairs; negative: a border costs
-	SavedOff float64 `json:"saved_off"` // half the range of what the pairs saved
-}
-
-// PairTime is one pair with its times, each of the whole model.
-type PairTime struct {
-	First    string  `json:"first"` // key
-	Second   string  `json:"second"`
-	FirstMs  float64 `json:"first_ms"`
-	SecondMs float64 `json:"second_ms"`
-	BothMs   float64 `json:"both_ms"`
-	Fused    bool    `json:"fused"`
-	SavedMs  float64 `json:"saved_ms"`
-	rule     [2]string
-}
-
-// fusedShare is the share of the cheaper operator that a fused pair saves at
-// least: nn-Meter's alpha.
+// fusedShare is nn-Meter's rule (L. Zhang et al., MobiSys 2021, section 4.1;
+// EMP_ALPHA in its code): two operators run as one kernel if together they save
+// more than this share of the cheaper one.
 const fusedShare = 0.5
 
-// Pair is two layers of which the second reads the first.
-type Pair [2]space.Layer
+// Pair is two operators that follow each other in a network.
+type Pair struct{ First, Second space.Layer }
 
-// PairsOf lists neighbours in networks, by the kinds of both: of each pair of
-// kinds up to each pairs, spread from the least memory traffic to the most.
-func PairsOf(networks [][]space.Layer, each int) []Pair {
-	byRule := map[[2]string][]Pair{}
-	seen := map[[2]string]bool{}
+// Rule names what a runtime fuses by: the operators, what the first is followed
+// by, and the forms of their numbers, e.g. "depthwise relu float, pointwise integer".
+func (p Pair) Rule() string {
+	name := func(l *space.Layer) string {
+		return strings.Join(slices.DeleteFunc([]string{string(l.Kind), l.Act, forms[formOf(l)]}, func(s string) bool { return s == "" }), " ")
+	}
+	return name(&p.First) + ", " + name(&p.Second)
+}
+
+// Pairs lists the pairs of networks by rule, of each rule the one of least, of
+// middle and of most MACs, in order of rules and then of MACs.
+func Pairs(networks [][]space.Layer) []Pair {
+	byRule := map[string][]Pair{}
+	seen := map[[2]space.Layer]bool{}
 	for _, layers := range networks {
 		for i := 1; i < len(layers); i++ {
-			p := Pair{layers[i-1], layers[i]}
-			if keys := [2]string{p[0].Key(), p[1].Key()}; !seen[keys] {
-				seen[keys] = true
-				byRule[p.rule()] = append(byRule[p.rule()], p)
+			key := [2]space.Layer{layers[i-1].Shape(), layers[i].Shape()}
+			if !seen[key] {
+				seen[key] = true
+				p := Pair{layers[i-1], layers[i]}
+				byRule[p.Rule()] = append(byRule[p.Rule()], p)
 			}
 		}
 	}
+	macs := func(p Pair) int64 { return p.First.MACs() + p.Second.MACs() }
+	var rules []string
+	for r := range byRule {
+		rules = append(rules, r)
+	}
+	slices.Sort(rules)
 	var out []Pair
-	for _, rule := range sortedRules(byRule) {
-		all := byRule[rule]
-		slices.SortStableFunc(all, func(a, b Pair) int { return cmp.Compare(a.traffic(), b.traffic()) })
-		n := min(each, len(all))
-		for i := range n {
-			out = append(out, all[(2*i+1)*len(all)/(2*n)])
+	for _, r := range rules {
+		all := byRule[r]
+		slices.SortFunc(all, func(a, b Pair) int {
+			if d := macs(a) - macs(b); d != 0 {
+				return int(max(-1, min(1, d)))
+			}
+			return strings.Compare(a.First.Key()+a.Second.Key(), b.First.Key()+b.Second.Key())
+		})
+		at := []int{0, len(all) / 2, len(all) - 1}
+		for _, i := range slices.Compact(at) {
+			out = append(out, all[i])
 		}
 	}
 	return out
 }
 
-func sortedRules[V any](m map[[2]string]V) [][2]string {
-	var rules [][2]string
-	for r := range m {
-		rules = append(rules, r)
-	}
-	slices.SortFunc(rules, func(a, b [2]string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
-	return rules
+// Fusion is what a pair takes alone and together, ms, and the verdict.
+type Fusion struct {
+	Rule     string  `json:"rule"`
+	First    string  `json:"first"` // keys of rows
+	Second   string  `json:"second"`
+	FirstMs  float64 `json:"first_ms"`
+	SecondMs float64 `json:"second_ms"`
+	BorderMs float64 `json:"border_ms"` // of a model that only takes and gives what lies between the two: what two models pay twice
+	PairMs   float64 `json:"pair_ms"`
+	SavedMs  float64 `json:"saved_ms"` // first + second - border - pair
+	Fused    bool    `json:"fused"`    // saves more than half of the cheaper one
 }
 
-func (p *Pair) traffic() int64 { return Traffic(&p[0]) + Traffic(&p[1]) }
+// ChainBuilder makes the model of layers that follow each other;
+// export.BuildChain with a fixed seed is one.
+type ChainBuilder func(...space.Layer) (*onnx.Model, error)
 
-func (p *Pair) rule() [2]string { return [2]string{fusionKind(&p[0]), fusionKind(&p[1])} }
-
-// fusionKind is what a rule tells apart.
-func fusionKind(l *space.Layer) string {
-	name := string(l.Kind)
-	if l.Act != "" {
-		name += " " + l.Act
-	}
-	return name + " " + forms[formOf(l)]
-}
-
-// ChainBuilder makes a model of layers that follow each other; export.BuildChain
-// with a fixed seed is one.
-type ChainBuilder func(layers ...space.Layer) (*onnx.Model, error)
-
-// callLayer does next to nothing.
-var callLayer = space.Layer{Name: "call", Kind: space.Add, In: 1, Out: 1, InSize: 1, OutSize: 1, Kernel: 1, Stride: 1, Groups: 1, ABits: 16}
-
-// FindFusion times pairs, and the layers of each alone, and applies the rule.
-func FindFusion(ctx context.Context, engine onnx.Engine, pairs []Pair, build ChainBuilder, set Settings, progress func(done, total int)) (*Fusion, error) {
-	if len(pairs) == 0 {
-		return nil, errors.New("latency: fusion: no pairs")
-	}
-	var subjects []subject
+// Fusions times pairs together and each of their operators alone, all in one
+// profile. Two models pay the border between them twice, the call and the copy of
+// the tensor; nn-Meter counts that as saved, which on layers of some
+// microseconds makes everything look fused. Here it is timed and taken off.
+func Fusions(ctx context.Context, engine onnx.Engine, pairs []Pair, build ChainBuilder, set Settings, progress func(done, total int)) ([]Fusion, Timings, error) {
 	at := map[string]int{}
-	add := func(layers ...space.Layer) {
-		key := chainKey(layers)
-		if _, ok := at[key]; ok {
-			return
+	var subjects []subject
+	add := func(name string, build func() (*onnx.Model, error)) int {
+		i, known := at[name]
+		if !known {
+			i = len(subjects)
+			at[name] = i
+			subjects = append(subjects, subject{name, name, build})
 		}
-		at[key] = len(subjects)
-		subjects = append(subjects, subject{key, key, func() (*onnx.Model, error) { return build(layers...) }})
+		return i
 	}
-	add(callLayer)
-	for _, p := range pairs {
-		add(p[0])
-		add(p[1])
-		add(p[0], p[1])
+	parts := make([][4]int, len(pairs))
+	for i, p := range pairs {
+		a, b := p.First, p.Second
+		parts[i] = [4]int{
+			add(a.Key(), func() (*onnx.Model, error) { return build(a) }),
+			add(b.Key(), func() (*onnx.Model, error) { return build(b) }),
+			add(border(&b), func() (*onnx.Model, error) { return borderModel(&b), nil }),
+			add(a.Key()+" "+b.Key(), func() (*onnx.Model, error) { return build(a, b) }),
+		}
 	}
 	p := profiler{engine: engine, set: set.withDefaults(), subjects: subjects}
 	t, err := p.run(ctx, progress)
 	if err != nil {
-		return nil, fmt.Errorf("latency: fusion: %w", err)
+		return nil, t, fmt.Errorf("latency: fusions: %w", err)
 	}
-	ms := func(layers ...space.Layer) float64 { return t.Rows[at[chainKey(layers)]].MeanMs }
-	f := &Fusion{CallMs: ms(callLayer)}
-	for _, p := range pairs {
-		f.Pairs = append(f.Pairs, f.judge(p, ms(p[0]), ms(p[1]), ms(p[0], p[1])))
+	var out []Fusion
+	for i, p := range pairs {
+		ms := func(k int) float64 { return t.Rows[parts[i][k]].MeanMs }
+		out = append(out, fusion(p, ms(0), ms(1), ms(2), ms(3)))
 	}
-	f.Rules = rulesOf(f.Pairs)
-	return f, nil
+	return out, t, nil
 }
 
-func chainKey(layers []space.Layer) string {
-	key := ""
-	for i, l := range layers {
-		if i > 0 {
-			key += " > "
-		}
-		key += l.Key()
+// fusion applies the rule. What a border takes cannot be more than either of the
+// operators, which have one too.
+func fusion(p Pair, first, second, border, pair float64) Fusion {
+	border = min(border, first, second)
+	f := Fusion{
+		Rule: p.Rule(), First: p.First.Key(), Second: p.Second.Key(),
+		FirstMs: first, SecondMs: second, BorderMs: border, PairMs: pair, SavedMs: first + second - border - pair,
 	}
-	return key
+	f.Fused = f.SavedMs > fusedShare*(min(first, second)-border)
+	return f
 }
 
-// judge applies nn-Meter's rule to three times.
-func (f *Fusion) judge(p Pair, first, second, both float64) PairTime {
-	t := PairTime{First: p[0].Key(), Second: p[1].Key(), FirstMs: first, SecondMs: second, BothMs: both, rule: p.rule()}
-	t.SavedMs = first + second - f.CallMs - both
-	least := math.Max(0, min(first, second)-f.CallMs)
-	t.Fused = t.SavedMs > fusedShare*least && t.SavedMs > 0
-	return t
+// border names the tensor that l reads.
+func border(l *space.Layer) string {
+	return fmt.Sprintf("border %dx%dx%d %s", l.In, l.InSize, l.InSize, borderType(l))
 }
 
-// rulesOf joins the pairs of each two kinds.
-func rulesOf(pairs []PairTime) []FusionRule {
-	by := map[[2]string][]PairTime{}
-	for _, p := range pairs {
-		by[p.rule] = append(by[p.rule], p)
+func borderType(l *space.Layer) onnx.DType {
+	if l.ABits > 8 {
+		return onnx.Float
 	}
+	return onnx.Uint8
+}
+
+// borderModel gives what it takes.
+func borderModel(l *space.Layer) *onnx.Model {
+	b := onnx.NewBuilder("border")
+	x := b.Input("x", borderType(l), 1, l.In, max(1, l.InSize), max(1, l.InSize))
+	b.Output(b.Name(b.Op("Identity", []onnx.Value{x}), "y"))
+	m, err := b.Build()
+	if err != nil { // an Identity of a tensor
+		panic("latency: border: " + err.Error())
+	}
+	return m
+}
+
+// FusionRule is the verdict on a rule: of most of its pairs.
+type FusionRule struct {
+	Rule  string  `json:"rule"`
+	Pairs int     `json:"pairs"`
+	Fused int     `json:"fused"` // of them
+	Saved float64 `json:"saved"` // middle of what is saved, as a share of the cheaper operator
+}
+
+// Holds tells whether most pairs are fused.
+func (r FusionRule) Holds() bool { return 2*r.Fused > r.Pairs }
+
+// FusionRules sums up by rule, in the order of fusions.
+func FusionRules(fusions []Fusion) []FusionRule {
 	var out []FusionRule
-	for _, rule := range sortedRules(by) {
-		r := FusionRule{First: rule[0], Second: rule[1], Pairs: len(by[rule])}
-		fused, lo, hi := 0, math.Inf(1), math.Inf(-1)
-		for _, p := range by[rule] {
-			fused += flag(p.Fused)
-			r.SavedMs += p.SavedMs / float64(r.Pairs)
-			lo, hi = min(lo, p.SavedMs), max(hi, p.SavedMs)
+	var saved [][]float64
+	for _, f := range fusions {
+		if len(out) == 0 || out[len(out)-1].Rule != f.Rule {
+			out, saved = append(out, FusionRule{Rule: f.Rule}), append(saved, nil)
 		}
-		r.Fused, r.SavedOff = 2*fused > r.Pairs, (hi-lo)/2
-		out = append(out, r)
+		r := &out[len(out)-1]
+		r.Pairs++
+		if f.Fused {
+			r.Fused++
+		}
+		saved[len(out)-1] = append(saved[len(out)-1], f.SavedMs/max(1e-9, min(f.FirstMs, f.SecondMs)-f.BorderMs))
+	}
+	for i, s := range saved {
+		slices.Sort(s)
+		out[i].Saved = s[len(s)/2]
 	}
 	return out
 }

@@ -14,14 +14,18 @@ import (
 func TestFitFusedUsesPairs(t *testing.T) {
 	sp := preset(t, "quick")
 	tab := modelTable(t, sp)
-	f := &Fusion{CallMs: .0005}
+	var timed []Fusion
 	rng := rand.New(rand.NewPCG(8, 1))
 	var nets [][]space.Layer
 	for range 200 {
 		nets = append(nets, sp.Layers(sp.RandomBits(sp.Random(rng), rng)))
 	}
-	for _, p := range PairsOf(nets, 1) {
-		f.Rules = append(f.Rules, FusionRule{First: p.rule()[0], Second: p.rule()[1], Pairs: 1, SavedMs: .001 * rng.NormFloat64()})
+	saves := map[string]float64{}
+	for _, p := range Pairs(nets) {
+		if _, ok := saves[p.Rule()]; !ok {
+			saves[p.Rule()] = .0005 + .001*rng.NormFloat64()
+		}
+		timed = append(timed, fusion(p, .1, .1, .01, .2-saves[p.Rule()]))
 	}
 	var measured []Measured
 	for _, layers := range nets {
@@ -30,12 +34,7 @@ func TestFitFusedUsesPairs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 1; i < len(layers); i++ { // by hand, not by savings
-			for _, r := range f.Rules {
-				if r.First == fusionKind(&layers[i-1]) && r.Second == fusionKind(&layers[i]) {
-					ms -= r.SavedMs
-				}
-			}
-			ms -= f.CallMs
+			ms -= saves[Pair{layers[i-1], layers[i]}.Rule()]
 		}
 		measured = append(measured, Measured{layers, ms})
 	}
@@ -43,7 +42,7 @@ func TestFitFusedUsesPairs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fused, err := tab.FitFused(f, measured[:60])
+	fused, err := tab.FitFused(timed, measured[:60])
 	if err != nil || !fused.Fused() {
 		t.Fatalf("%+v, %v", fused, err)
 	}
@@ -66,11 +65,11 @@ func TestFitFusedUsesPairs(t *testing.T) {
 			t.Fatalf("%g ms, stored %g", x, y)
 		}
 	}
-	f.Rules[0].SavedMs = math.NaN()
-	if _, err := tab.FitFused(f, measured); err == nil {
+	timed[0].PairMs = math.NaN()
+	if _, err := tab.FitFused(timed, measured); err == nil {
 		t.Error("a saving that is no number")
 	}
-	if err := json.Unmarshal([]byte(`{"terms":{"scale":1},"networks":1,"mape":0,"pairs":[{"first":"gelu","second":"add"}]}`), &back); err == nil {
+	if err := json.Unmarshal([]byte(`{"terms":{"scale":1},"networks":1,"mape":0,"pairs":[{"rule":"gelu, add"}]}`), &back); err == nil {
 		t.Error("pairs of unknown operators")
 	}
 }
@@ -80,7 +79,8 @@ func TestFitFusedLeavesOut(t *testing.T) {
 	sp := preset(t, "quick")
 	tab := modelTable(t, sp)
 	nets := planted(t, tab, sp, Plain, 60, 0)
-	f := &Fusion{Rules: []FusionRule{{First: "pointwise relu integer", Second: "depthwise relu integer", SavedMs: 3}}}
+	layers := nets[0].Layers
+	f := []Fusion{fusion(Pair{layers[0], layers[1]}, 2, 2, 0, .5), fusion(Pair{layers[1], layers[2]}, 2, 2, 0, 3.9)}
 	c, err := tab.FitFused(f, nets)
 	if err != nil || c.Fused() {
 		t.Errorf("%+v, %v", c, err)

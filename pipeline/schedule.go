@@ -56,9 +56,12 @@ func (e *execution) run(ctx context.Context) error {
 		defer close(done)
 		logs := logBook{dir: e.Dir}
 		defer logs.close()
+		live := liveBook{dir: e.Dir, stages: map[string]*Live{}}
+		defer live.close()
 		for ev := range e.events {
 			ev.Time = time.Now()
 			logs.note(ev)
+			live.note(ev)
 			if e.Listener != nil {
 				e.Listener(ev)
 			}

@@ -3,7 +3,6 @@ package pretrained
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -49,14 +48,11 @@ func Read(weights, config string, size int) (*Net, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pretrained: %w", err)
 	}
-	tensors, err := f.StateDict()
+	tensors, err := f.Weights()
 	if err != nil {
 		return nil, fmt.Errorf("pretrained: %s: %w", weights, err)
 	}
-	s := store{epsilon: head.Norm.Epsilon, tensors: map[string]*torchfile.Tensor{}}
-	for _, t := range tensors {
-		s.tensors[t.Name] = t
-	}
+	s := store{tensors, head.Norm.Epsilon}
 	n := &Net{Name: head.Name}
 	for _, l := range layers {
 		u, err := s.unit(l)
@@ -65,17 +61,16 @@ func Read(weights, config string, size int) (*Net, error) {
 		}
 		n.Units = append(n.Units, u)
 	}
-	if left := s.unused(); len(left) > 0 {
+	if left := s.Unused(); len(left) > 0 {
 		return nil, fmt.Errorf("pretrained: %s: %d tensors belong to no layer of %s, the first is %s (is it another network's?)", weights, len(left), config, left[0])
 	}
 	return n, nil
 }
 
-// store hands out tensors by name and knows which were used.
+// store names the tensors of our layers.
 type store struct {
+	*torchfile.Weights
 	epsilon float64
-	tensors map[string]*torchfile.Tensor
-	used    map[string]bool
 }
 
 // moduleNames are what PyTorch calls the modules of our layers; N is the block
@@ -93,14 +88,14 @@ func (s *store) module(l space.Layer) string {
 	if m := blockLayer.FindStringSubmatch(l.Name); m != nil {
 		name := strings.Replace(moduleNames[m[2]], "N", m[1], 1)
 		for _, mb := range []string{"mobile_inverted_conv", "conv"} {
-			if _, ok := s.tensors["blocks."+m[1]+"."+mb+".depth_conv.conv.weight"]; ok {
+			if _, ok := s.Shape("blocks." + m[1] + "." + mb + ".depth_conv.conv.weight"); ok {
 				return strings.Replace(name, "MB", mb, 1)
 			}
 		}
 		return strings.Replace(name, "MB", "mobile_inverted_conv", 1)
 	}
 	name := moduleNames[l.Name]
-	if _, ok := s.tensors[name+".conv.weight"]; !ok && l.Name == "head" {
+	if _, ok := s.Shape(name + ".conv.weight"); !ok && l.Name == "head" {
 		name = moduleNames["mix"] // ProxylessNASNets: the wide layer before the pool
 	}
 	return name
@@ -113,7 +108,7 @@ func (s *store) unit(l space.Layer) (export.Unit, error) {
 	get := func(suffix string, shape ...int) []float32 {
 		var v []float32
 		if err == nil {
-			v, err = s.floats(name+suffix, shape)
+			v, err = s.Floats(name+suffix, shape...)
 		}
 		return v
 	}
@@ -136,43 +131,6 @@ func (s *store) unit(l space.Layer) (export.Unit, error) {
 		}
 	}
 	return u, err
-}
-
-// floats takes a tensor of the given shape; a number that is none is an error.
-func (s *store) floats(name string, shape []int) ([]float32, error) {
-	t := s.tensors[name]
-	if t == nil {
-		return nil, fmt.Errorf("tensor %s is missing", name)
-	}
-	if !slices.Equal(t.Shape, shape) {
-		return nil, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Shape, shape)
-	}
-	v, err := t.Floats()
-	if err != nil {
-		return nil, fmt.Errorf("tensor %s: %w", name, err)
-	}
-	for i, x := range v {
-		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return nil, fmt.Errorf("tensor %s: value %d is %g", name, i, x)
-		}
-	}
-	if s.used == nil {
-		s.used = map[string]bool{}
-	}
-	s.used[name] = true
-	return v, nil
-}
-
-// unused are the tensors that no layer took, sorted.
-func (s *store) unused() []string {
-	var left []string
-	for name := range s.tensors {
-		if !s.used[name] && !strings.HasSuffix(name, ".num_batches_tracked") {
-			left = append(left, name)
-		}
-	}
-	slices.Sort(left)
-	return left
 }
 
 // Resolution is the side of the images, in pixels.

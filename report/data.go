@@ -38,6 +38,8 @@ type Data struct {
 
 	Front     []Point    `json:"front,omitempty"`     // what the search found, non-dominated
 	Random    []Point    `json:"random,omitempty"`    // the front of as many random sub-networks
+	Scored    []Point    `json:"scored,omitempty"`    // the samples that the predictor learned from, front or not
+	Shapes    []Layer    `json:"shapes,omitempty"`    // distinct layers that points name by number
 	Baselines []Baseline `json:"baselines,omitempty"` // networks to compare with, such as the largest at 8 bits
 	Progress  []Progress `json:"progress,omitempty"`  // hypervolume while searching
 
@@ -91,6 +93,7 @@ type Point struct {
 	Energy   Figure `json:"energy_mj"`
 	WBits    []int  `json:"w_bits,omitempty"` // of each searched layer, in order
 	ABits    []int  `json:"a_bits,omitempty"`
+	Layers   []int  `json:"layers,omitempty"` // numbers in Data.Shapes, from input to output; nil = not told
 }
 
 // Baseline is a named network to compare with.
@@ -99,6 +102,7 @@ type Baseline struct {
 	Accuracy Figure `json:"accuracy"`
 	Latency  Figure `json:"latency_ms"`
 	Memory   Figure `json:"memory_bytes"`
+	Arch     string `json:"arch,omitempty"`
 }
 
 // Progress is the hypervolume of both searches after as many evaluations.

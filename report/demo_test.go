@@ -20,10 +20,17 @@ func demo() *report.Data {
 		Settings: []report.Setting{{"supernet.epochs", "12"}, {"search.evaluations", "4000"}, {"search.note", "<b>bold & \"quoted\"</b>"}},
 	}, Notes: []string{"Glyphs are a stand-in drawn by the program; accuracies say nothing about photographs."}}
 	d.Front = demoFront(rng, 46, 0.90, report.Predicted)
+	var shapes report.Shapes
+	for i := range d.Front {
+		for _, l := range demoLayers(rand.New(rand.NewPCG(3, uint64(i))), 1+i%3) {
+			d.Front[i].Layers = append(d.Front[i].Layers, shapes.Add(l))
+		}
+	}
+	d.Shapes = shapes.List()
 	d.Random = demoFront(rng, 17, 0.868, report.Predicted)
 	d.Baselines = []report.Baseline{
-		{"largest, 8 bits", report.Fig(0.8745, report.Predicted), report.Fig(1.32, report.Predicted), report.Fig(212e3, report.Modelled)},
-		{"smallest, 8 bits", report.Fig(0.641, report.Predicted), report.Fig(0.21, report.Predicted), report.Fig(31e3, report.Modelled)},
+		{Name: "largest, 8 bits", Accuracy: report.Fig(0.8745, report.Predicted), Latency: report.Fig(1.32, report.Predicted), Memory: report.Fig(212e3, report.Modelled)},
+		{Name: "smallest, 8 bits", Accuracy: report.Fig(0.641, report.Predicted), Latency: report.Fig(0.21, report.Predicted), Memory: report.Fig(31e3, report.Modelled)},
 	}
 	for g := range 60 {
 		n := 64 * (g + 1)
@@ -110,22 +117,29 @@ func demoWinner(rng *rand.Rand, i int, acc, ms float64, front []report.Point) re
 		LatencyPredicted: best.Latency, LatencyMeasured: report.Figure{Value: ms, From: report.Measured, Std: ms / 40},
 		FileBytes: int64(160e3 * ms), WeightBytes: int64(140e3 * ms), PeakActivationBytes: 49152, Params: int64(190e3 * ms), MACs: int64(5.4e6 * ms),
 	}
+	w.Layers = demoLayers(rng, 2-i/2)
+	return w
+}
+
+// demoLayers is a network with so many blocks a stage.
+func demoLayers(rng *rand.Rand, blocks int) []report.Layer {
+	var out []report.Layer
 	in, size := 3, 32
-	add := func(name, kind, block string, out, k, stride int) {
+	add := func(name, kind, block string, width, k, stride int) {
 		size /= stride
 		bits := []int{8, 4, 2, 8, 4}[rng.IntN(5)]
 		if name == "stem" || name == "classifier" {
 			bits = 8
 		}
-		w.Layers = append(w.Layers, report.Layer{
-			Name: name, Kind: kind, Block: block, In: in, Out: out, Size: size, Kernel: k, Stride: stride, WBits: bits,
+		out = append(out, report.Layer{
+			Name: name, Kind: kind, Block: block, In: in, Out: width, Size: size, Kernel: k, Stride: stride, WBits: bits,
 			ABits: []int{8, 8, 8, 4, 16}[rng.IntN(5)], LatencyMS: 0.02 * rng.Float64(),
 		})
-		in = out
+		in = width
 	}
 	add("stem", "conv", "stem", 16, 3, 2)
 	for s, width := range []int{24, 32, 64} {
-		for b := range 2 - i/2 {
+		for b := range blocks {
 			block := fmt.Sprintf("s%d.b%d", s+1, b)
 			mid := in * (2 + rng.IntN(3))
 			add(block+".expand", "pointwise", block, mid, 1, 1)
@@ -134,9 +148,36 @@ func demoWinner(rng *rand.Rand, i int, acc, ms float64, front []report.Point) re
 		}
 	}
 	add("head", "pointwise", "head", 128, 1, 1)
-	w.Layers = append(w.Layers, report.Layer{Name: "pool", Kind: "pool", Block: "head", In: 128, Out: 128, Size: 1})
+	out = append(out, report.Layer{Name: "pool", Kind: "pool", Block: "head", In: 128, Out: 128, Size: 1})
 	add("classifier", "linear", "out", 36, 0, 1)
-	return w
+	return out
+}
+
+// many is demo with a front of n networks, each of layers of its own.
+func many(n int) *report.Data {
+	d, rng := demo(), rand.New(rand.NewPCG(9, 9))
+	d.Front = nil
+	var shapes report.Shapes
+	for i, p := range demoFront(rng, n, 0.9, report.Predicted) {
+		p.Accuracy.Value -= 0.2 * rng.Float64() * rng.Float64()
+		if p.Measured.Has() {
+			p.Measured.Value = p.Accuracy.Value
+		}
+		list := demoLayers(rng, 1+i%3)
+		var key strings.Builder
+		key.WriteString("r32:st16")
+		for _, l := range list {
+			l.LatencyMS = 0 // of the table, where there are not as many different ones
+			p.Layers = append(p.Layers, shapes.Add(l))
+			if l.Kind == "depthwise" {
+				fmt.Fprintf(&key, ":w%dd%d[k%de%dw%d.%d.%da%d.%d.%d]", l.Out, i%3+1, l.Kernel, l.Out/max(1, l.In), l.WBits, l.ABits, l.WBits, l.ABits, l.WBits, l.ABits)
+			}
+		}
+		p.Arch = key.String()
+		d.Front = append(d.Front, p)
+	}
+	d.Shapes = shapes.List()
+	return d
 }
 
 // hostile is data whose every text tries to break out of the page.

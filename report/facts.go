@@ -120,6 +120,12 @@ type table struct {
 	IDs  []string // of the rows, to light up in plots
 }
 
+// first keeps so many rows.
+func (t table) first(n int) table {
+	t.Rows = t.Rows[:min(n, len(t.Rows))]
+	return t
+}
+
 func winnersTable(list []Winner) table {
 	t := table{Head: []string{
 		"", "top-1 test", "95 % interval", "top-5 test", "top-1 val", "scored = shipped", "latency predicted", "latency measured",

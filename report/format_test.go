@@ -106,7 +106,7 @@ func TestGain(t *testing.T) {
 		return Point{Accuracy: Fig(acc, from), Latency: Fig(ms, Predicted), Memory: Fig(100, Modelled)}
 	}
 	d := &Data{
-		Baselines: []Baseline{{"big", Fig(0.8, Predicted), Fig(6, Predicted), Fig(100, Modelled)}},
+		Baselines: []Baseline{{Name: "big", Accuracy: Fig(0.8, Predicted), Latency: Fig(6, Predicted), Memory: Fig(100, Modelled)}},
 		Front:     []Point{point(0.7, 1, Predicted), point(0.81, 2, Predicted), point(0.9, 3, Predicted), point(0.95, 0.5, Measured)},
 	}
 	if _, p, times := speedup(d); p == nil || times != 3 || p.Latency.Value != 2 {

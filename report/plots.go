@@ -12,12 +12,36 @@ import (
 // mostDots bounds the points of a scatter plot: more would only be ink.
 const mostDots = 1500
 
+// mostTips bounds those that carry a text.
+const mostTips = 500
+
+// thin is every k-th item, so that at most most are left.
+func thin[T any](list []T, most int) []T {
+	step := (len(list) + most - 1) / most
+	if step <= 1 {
+		return list
+	}
+	var out []T
+	for i := 0; i < len(list); i += step {
+		out = append(out, list[i])
+	}
+	return out
+}
+
 // dot is a network in the front plot.
 type dot struct {
 	name          string
 	x, y, memory  float64
 	xFrom, yFrom  Provenance
 	class, detail string
+}
+
+// look is the class of a dot: hollow unless its accuracy was measured.
+func (q dot) look() string {
+	if q.yFrom != Measured {
+		return "dot " + q.class + " hollow"
+	}
+	return "dot " + q.class
 }
 
 // seen is the accuracy that a point is drawn at: measured when there is one.
@@ -99,12 +123,8 @@ func frontPlot(d *Data) template.HTML {
 	p.path(stairs(random, p), "line random", false)
 	p.path(stairs(found, p), "line search", false)
 	radius := radiusOf(found, random)
-	for _, q := range slices.Concat(random, found) {
-		class := "dot " + q.class
-		if q.yFrom != Measured {
-			class += " hollow"
-		}
-		p.circle(p.x.at(q.x), p.y.at(q.y), radius(q.memory), class, q.detail)
+	for _, q := range slices.Concat(thin(random, mostDots), thin(found, mostDots)) {
+		p.circle(p.x.at(q.x), p.y.at(q.y), radius(q.memory), q.look(), "") // the interactive plot tells more
 	}
 	p.baselines(d.Baselines)
 	p.winners(d.Winners, found)
@@ -137,12 +157,8 @@ func memoryPlot(d *Data) template.HTML {
 	area(p, stairs(found, p))
 	p.path(stairs(random, p), "line random", false)
 	p.path(stairs(found, p), "line search", false)
-	for _, q := range slices.Concat(random, found) {
-		class := "dot " + q.class
-		if q.yFrom != Measured {
-			class += " hollow"
-		}
-		p.circle(p.x.at(q.x), p.y.at(q.y), 3.5, class, q.detail)
+	for _, q := range slices.Concat(thin(random, mostTips), thin(found, mostTips)) {
+		p.circle(p.x.at(q.x), p.y.at(q.y), 3.5, q.look(), q.detail)
 	}
 	p.winners(d.Winners, found)
 	return p.svg("Accuracy over memory")
@@ -223,9 +239,7 @@ func pairPlot(pairs []Pair, what string, print func(float64) string, log bool) t
 	p.y.fit(all)
 	p.frame()
 	p.line(p.x.at(p.x.lo), p.y.at(p.y.lo), p.x.at(p.x.hi), p.y.at(p.y.hi), "diagonal")
-	step := max(1, (len(keep)+mostDots-1)/mostDots)
-	for i := 0; i < len(keep); i += step {
-		q := keep[i]
+	for _, q := range thin(keep, mostDots) {
 		tip := ""
 		if len(keep) <= 400 {
 			tip = fmt.Sprintf("measured %s\npredicted %s", print(q.Measured), print(q.Predicted))

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"hanas/internal/atomicfile"
 )
@@ -73,6 +74,7 @@ type view struct {
 	Headlines              []headline
 	Front, Progress        template.HTML
 	FrontRows, RandomRows  table
+	FrontSize              int
 	Winners, Published     table
 	Pictures               []picture
 	Bits                   []int
@@ -90,6 +92,8 @@ type view struct {
 	Stages                 table
 	Notes                  []string
 	Device                 string
+	Explore                *explorer
+	Runs, Reached          table // of a comparison
 }
 
 // HTML writes the page: one file, nothing loaded from elsewhere.
@@ -98,30 +102,45 @@ func HTML(w io.Writer, d *Data) error {
 	if err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}
-	style, err := files.ReadFile("page/style.css")
-	if err != nil {
-		return fmt.Errorf("report: html: %w", err)
-	}
-	script, err := files.ReadFile("page/script.js")
-	if err != nil {
-		return fmt.Errorf("report: html: %w", err)
-	}
 	v := newView(d)
-	v.Style, v.Script = template.CSS(style), template.JS(script)
+	if v.Style, v.Script, err = dress(); err != nil {
+		return err
+	}
 	if err := t.Execute(w, v); err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}
 	return nil
 }
 
+// dress is the page's style and script, each one piece.
+func dress() (template.CSS, template.JS, error) {
+	var style, script strings.Builder
+	for _, part := range []struct {
+		to    *strings.Builder
+		names []string
+	}{
+		{&style, []string{"style.css", "explore.css"}},
+		{&script, []string{"script.js", "format.js", "model.js", "plot.js", "layers.js", "explore.js"}},
+	} {
+		for _, name := range part.names {
+			data, err := files.ReadFile("page/" + name)
+			if err != nil {
+				return "", "", fmt.Errorf("report: html: %w", err)
+			}
+			part.to.Write(data)
+		}
+	}
+	return template.CSS(style.String()), template.JS(script.String()), nil
+}
+
 func newView(d *Data) *view {
 	v := &view{
 		Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
-		FrontRows: frontTable(d.Front), RandomRows: frontTable(d.Random), Winners: winnersTable(d.Winners), Published: publishedTable(d),
+		FrontRows: frontTable(d.Front).first(mostTips), FrontSize: len(d.Front), RandomRows: frontTable(d.Random).first(mostTips), Winners: winnersTable(d.Winners), Published: publishedTable(d),
 		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d.Winners),
 		TableNote: tableNote(d.Table),
 		Facts:     runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
-		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency),
+		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency), Explore: exploreRun(d),
 	}
 	if v.Title == "" {
 		v.Title = "Search report"

@@ -53,7 +53,11 @@ type modelRecord struct {
 	Predicted frontPoint `json:"predicted"`
 	Top1      float64    `json:"top1_scored"` // on the held-out images of the stage evaluate
 	Images    int        `json:"images_scored"`
-	SHA256    string     `json:"sha256"`
+	// Inherited is the score before fine-tuning; FineTuned says that the file
+	// has the weights after it, because they score no worse.
+	Inherited *float64 `json:"top1_inherited,omitempty"`
+	FineTuned bool     `json:"finetuned,omitempty"`
+	SHA256    string   `json:"sha256"`
 }
 
 // manifestRecord is models/manifest.json.
@@ -82,7 +86,7 @@ func (e *Env) runExport(ctx context.Context, p *pipeline.Pass) error {
 	}
 	rec := manifestRecord{Space: e.Space.Name, SpaceHash: e.Space.Hash(), SupernetHash: p.InputHash(supernetFile), DataHash: p.InputHash(dataFile), Seed: e.Config.Seed}
 	err = ordered(ctx, e.workers(), len(models), func(ctx context.Context, i int) (modelRecord, error) {
-		return e.writeModel(ctx, s, models[i], p.Output(modelsFolder))
+		return e.writeModel(ctx, p, s, models[i])
 	}, func(i int, m modelRecord) error {
 		p.Progress(int64(i+1), int64(len(models)), "models")
 		rec.Models = append(rec.Models, m)
@@ -149,16 +153,16 @@ func (e *Env) winners(front frontRecord) ([]modelRecord, error) {
 	return out, nil
 }
 
-func (e *Env) writeModel(ctx context.Context, s *scoring, m modelRecord, folder string) (modelRecord, error) {
+func (e *Env) writeModel(ctx context.Context, p *pipeline.Pass, s *scoring, m modelRecord) (modelRecord, error) {
 	a, err := e.Space.Parse(m.Arch)
 	if err != nil {
 		return m, fmt.Errorf("stages: %s: %w", frontFile, err)
 	}
-	model, res, err := s.score(ctx, a)
+	model, m, err := e.written(ctx, p, s, m, a)
 	if err != nil {
 		return m, err
 	}
-	path := filepath.Join(folder, m.File)
+	path := filepath.Join(p.Output(modelsFolder), m.File)
 	if err := onnx.WriteFile(path, model); err != nil {
 		return m, err
 	}
@@ -170,7 +174,7 @@ func (e *Env) writeModel(ctx context.Context, s *scoring, m modelRecord, folder 
 		return m, err
 	}
 	sum := sha256.Sum256(data)
-	m.Top1, m.Images, m.SHA256 = res.Top1, res.N, hex.EncodeToString(sum[:])
+	m.SHA256 = hex.EncodeToString(sum[:])
 	return m, nil
 }
 

@@ -27,6 +27,7 @@ type artifacts struct {
 	estimator  *latency.Estimator
 	refined    refineRecord       // zero without the stage
 	scored     map[string]float64 // by Arch: what refining scored
+	shapes     report.Shapes
 }
 
 func (e *Env) readArtifacts(p *pipeline.Pass) (*artifacts, error) {
@@ -72,6 +73,9 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 	for _, pt := range a.search.RandomSet {
 		d.Random = append(d.Random, e.reportPoint(pt, a))
 	}
+	if d.Scored, err = e.scoredPoints(p, a); err != nil {
+		return err
+	}
 	d.Progress = hypervolumes(a.search)
 	for i, m := range a.validation.Models {
 		w, err := e.reportWinner(i, m, a)
@@ -81,7 +85,7 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 		d.Winners = append(d.Winners, w)
 		if m.Baseline {
 			d.Baselines = append(d.Baselines, report.Baseline{
-				Name: m.Picks[0] + " at 8 bits", Accuracy: report.Fig(m.Top1Scored, report.Measured),
+				Name: m.Picks[0] + " at 8 bits", Arch: m.Arch, Accuracy: report.Fig(m.Top1Scored, report.Measured),
 				Latency: report.Fig(m.LatencyMS.Predicted, report.Predicted), Memory: report.Fig(float64(baselineMemory(a.front, m.Arch)), report.Modelled),
 			})
 		}
@@ -99,6 +103,7 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 	}
 	d.Table = e.tableSummary(a)
 	d.Notes = e.notes(a)
+	d.Shapes = a.shapes.List()
 	p.Summary(fmt.Sprintf("%d points, %d models", len(d.Front), len(d.Winners)))
 	return report.Write(filepath.Dir(p.Output(reportHTML)), d)
 }
@@ -130,11 +135,7 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 		out.Measured = report.Fig(a.validation.Models[i].Top1Scored, report.Measured)
 	}
 	if arch, err := e.Space.Parse(pt.Arch); err == nil {
-		for _, l := range e.Space.Layers(arch) {
-			if l.WBits > 0 {
-				out.WBits, out.ABits = append(out.WBits, l.WBits), append(out.ABits, l.ABits)
-			}
-		}
+		e.tellLayers(&out, arch, a)
 	}
 	return out
 }
@@ -153,17 +154,7 @@ func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, 
 	if err != nil {
 		return w, fmt.Errorf("stages: report: %w", err)
 	}
-	for _, l := range e.Space.Layers(arch) {
-		row, _ := a.table.Row(l.Key())
-		block := ""
-		if l.Stage >= 0 {
-			block = fmt.Sprintf("s%d.b%d", l.Stage, l.Block)
-		}
-		w.Layers = append(w.Layers, report.Layer{
-			Name: l.Name, Kind: string(l.Kind), Block: block, In: l.In, Out: l.Out, Size: l.OutSize,
-			Kernel: l.Kernel, Stride: l.Stride, WBits: l.WBits, ABits: l.ABits, LatencyMS: row.MeanMs,
-		})
-	}
+	w.Layers = e.reportLayers(arch, a)
 	return w, nil
 }
 
@@ -235,6 +226,7 @@ func (e *Env) notes(a *artifacts) []string {
 		notes = append(notes, fmt.Sprintf("Where the search went, predictions were off by %.1f points rms (%+.1f in the mean) on %d networks scored in the first round of refining, and by %.1f (%+.1f) in the last of %d.",
 			first.RMSEpp, first.BiasPP, first.N, last.RMSEpp, last.BiasPP, n))
 	}
+	notes = append(notes, tuningNotes(a.validation.Models)...)
 	if a.data.Info.Kind == "glyphs" {
 		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
 	}

@@ -134,7 +134,16 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 	progress := func(s search.Step, _ search.Front[space.Arch]) {
 		p.Progress(int64(s.Evaluations), int64(c.Evaluations), "evaluations")
 	}
-	found, err := nsga2.Run(ctx, problem, e.nsga2(reference), progress)
+	seeded := *problem
+	if c.Gradient > 0 {
+		seeds, err := e.gradientSeeds(ctx, j, gradientFiles{p.Input(e.searched()), p.Input(lutFile)})
+		if err != nil {
+			return err
+		}
+		p.Log("%d descents end at %d sub-networks", c.Gradient, len(seeds))
+		seeded.Seeds = slices.Concat(seeds, problem.Seeds)
+	}
+	found, err := nsga2.Run(ctx, &seeded, e.nsga2(reference), progress)
 	if err != nil {
 		return err
 	}

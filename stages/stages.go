@@ -50,13 +50,17 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 		more["space"], more["seed"] = cfg.Space, cfg.Seed
 		return more
 	}
+	exporting := settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}
+	if cfg.Export.FineTune > 0 {
+		exporting["supernet"] = cfg.Supernet
+	}
 	stages := []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
 			Makes: []string{dataFile}, Settings: with(settings{"data": data, "files": stamp(data.Path)}), Cores: 1, Run: e.runData,
 		},
 		{
-			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 1, Needs: []string{dataFile},
+			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 2, Needs: []string{dataFile},
 			Makes: []string{supernetFile, trainingFile}, Settings: with(settings{"supernet": cfg.Supernet, "data": data}), Cores: e.workers(), Run: e.runSupernet,
 		},
 		{
@@ -80,15 +84,15 @@ func Stages(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error) {
 			Needs: []string{e.searched(), lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
 		},
 		{
-			Name: "export", Doc: "writes the winners as quantised ONNX files and scores them", Version: 2,
-			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(settings{"export": cfg.Export, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runExport,
+			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 3,
+			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(exporting), Cores: e.workers(), Run: e.runExport,
 		},
 		{
 			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 3,
 			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 5,
+			Name: "report", Doc: "draws the tables and plots", Version: 6,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"hanas/datasets"
 	"hanas/pipeline"
 	"hanas/supernet"
 )
@@ -14,6 +15,8 @@ type trainingRecord struct {
 	Params    int              `json:"params"`
 	PerSecond float64          `json:"images_per_second"` // images x sub-networks, mean over steps
 	Curve     []supernet.Point `json:"curve"`             // at most 200 points, evenly spaced
+	// Rollbacks are the times that training diverged and went back, since it last began or went on.
+	Rollbacks []supernet.Rollback `json:"rollbacks,omitempty"`
 }
 
 // runSupernet trains the shared weights, from the checkpoint if there is one.
@@ -34,12 +37,7 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
-	c := e.Config.Supernet
-	settings := supernet.TrainSettings{
-		Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
-		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, Distil: c.Distil,
-		CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: set.Info.Augment,
-	}
+	settings := e.trainSettings(set.Info.Augment)
 	rec := trainingRecord{Params: net.Count()}
 	sum := 0.0
 	t := &supernet.Trainer{Net: net, Backend: backend, Images: im, Info: preprocessing(set.Info), Set: settings, Checkpoint: p.Work("checkpoint.safetensors")}
@@ -54,6 +52,10 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 		}
 		p.Progress(int64(s.Step), int64(s.Steps), "steps")
 	}
+	t.OnRollback = func(r supernet.Rollback) {
+		rec.Rollbacks = append(rec.Rollbacks, r)
+		p.Log("%s: back to step %d, at %.3g of the rate", r.Cause, r.To, r.Rate)
+	}
 	if err := t.Run(ctx); err != nil {
 		return err
 	}
@@ -63,4 +65,14 @@ func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
 	}
 	p.Summary(fmt.Sprintf("%d steps, %d shared weights, %.0f images x sub-networks a second", rec.Steps, rec.Params, rec.PerSecond))
 	return writeJSON(p.Output(trainingFile), rec)
+}
+
+// trainSettings are those of the configuration.
+func (e *Env) trainSettings(augment datasets.Augment) supernet.TrainSettings {
+	c := e.Config.Supernet
+	return supernet.TrainSettings{
+		Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
+		FloatSteps: c.FloatSteps, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, Distil: c.Distil,
+		Steps: c.LearnSteps, Inherit: c.Inherit, CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: augment,
+	}
 }

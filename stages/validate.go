@@ -33,7 +33,9 @@ type checkedModel struct {
 	Images      int           `json:"n"`
 	Lo          float64       `json:"top1_lo"` // 95 % interval
 	Hi          float64       `json:"top1_hi"`
-	Top1Scored  float64       `json:"top1_scored"`   // held-out images, when exported
+	Top1Scored  float64       `json:"top1_scored"`              // held-out images, when exported
+	Inherited   *float64      `json:"top1_inherited,omitempty"` // before fine-tuning, on the held-out images
+	FineTuned   bool          `json:"finetuned,omitempty"`
 	Top1Again   float64       `json:"top1_rescored"` // the file from disk on the same images
 	Equal       bool          `json:"scored_equal"`
 	Accuracy    float64       `json:"top1_predicted"`
@@ -99,7 +101,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 }
 
 func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]*eval.Evaluator) (checkedModel, *onnx.Model, error) {
-	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Accuracy: m.Predicted.Accuracy}
+	c := checkedModel{File: m.File, Picks: m.Picks, Baseline: m.Baseline, Arch: m.Arch, Top1Scored: m.Top1, Inherited: m.Inherited, FineTuned: m.FineTuned, Accuracy: m.Predicted.Accuracy}
 	info, err := os.Stat(path)
 	if err != nil {
 		return c, nil, err

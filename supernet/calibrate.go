@@ -7,7 +7,6 @@ import (
 
 	"hanas/export"
 	"hanas/onnx"
-	"hanas/onnx/quant"
 	"hanas/space"
 )
 
@@ -20,8 +19,14 @@ import (
 type Calibrator struct {
 	Net    *Supernet
 	Engine onnx.Engine
-	Images *onnx.Tensor // [n, channels, size, size], normalised training images
-	Info   Preprocessing
+	// Images are normalised training images [n, channels, size, size]. Without,
+	// the statistics are those that came with imported weights: exact for the
+	// largest network at the resolution of its training, poor for others.
+	Images *onnx.Tensor
+	// More are further batches of the same shape. Statistics are the means over
+	// batches, as Once-for-All takes them.
+	More []*onnx.Tensor
+	Info Preprocessing
 }
 
 // Preprocessing is what an exported file must know about its input.
@@ -42,22 +47,70 @@ func (p Preprocessing) ImageHi() float64 {
 // Network measures the batch-norm statistics of arch and returns its layers
 // with weights, folded batch norm and ranges.
 func (c *Calibrator) Network(ctx context.Context, arch space.Arch) (*export.Network, error) {
-	layers := c.Net.Space.Layers(arch)
+	return c.layers(ctx, arch, c.Net.Space.Layers(arch))
+}
+
+// NetworkAt is Network for square images of another size than arch says, which
+// the space need not list.
+func (c *Calibrator) NetworkAt(ctx context.Context, arch space.Arch, resolution int) (*export.Network, error) {
+	layers, err := space.Resize(c.Net.Space.Layers(arch), resolution)
+	if err != nil {
+		return nil, err
+	}
+	return c.layers(ctx, arch, layers)
+}
+
+func (c *Calibrator) layers(ctx context.Context, arch space.Arch, layers []space.Layer) (*export.Network, error) {
 	f := moments(layers, c.Info.ImageHi(), c.Net.values)
+	var stats map[int]norm
+	var err error
+	if c.Images == nil {
+		stats, err = c.Net.stored(layers)
+	} else {
+		stats, err = c.measure(ctx, layers, f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("supernet: calibrate %s: %w", c.Net.Space.Key(arch), err)
+	}
+	return c.network(arch, layers, f, stats)
+}
+
+// measure runs the sub-network on the images, batch by batch.
+func (c *Calibrator) measure(ctx context.Context, layers []space.Layer, f flow) (map[int]norm, error) {
 	plan, err := c.Net.graph(layers, graphSettings{batch: c.Images.Shape[0], quantised: true, exact: true, stats: true})
 	if err != nil {
 		return nil, err
 	}
 	c.bind(plan, layers, f)
-	stats, err := c.run(ctx, plan.model)
+	r, err := c.Engine(plan.model)
 	if err != nil {
-		return nil, fmt.Errorf("supernet: calibrate %s: %w", c.Net.Space.Key(arch), err)
+		return nil, err
 	}
-	byLayer := map[int]norm{}
-	for k, i := range plan.norms {
-		byLayer[i] = norm{stats[1+2*k].Floats(), stats[2+2*k].Floats()}
+	defer r.Close()
+	sum := map[int]norm{}
+	for batch, images := range append([]*onnx.Tensor{c.Images}, c.More...) {
+		out := make([]*onnx.Tensor, len(r.Outputs()))
+		if err := r.Run(ctx, []*onnx.Tensor{images}, out); err != nil {
+			return nil, err
+		}
+		for k, i := range plan.norms {
+			mean, variance := out[1+2*k].Floats(), out[2+2*k].Floats()
+			if batch == 0 {
+				sum[i] = norm{mean, variance}
+				continue
+			}
+			join(sum[i].mean, mean, batch)
+			join(sum[i].variance, variance, batch)
+		}
 	}
-	return c.network(arch, layers, f, byLayer)
+	return sum, nil
+}
+
+// join takes one more vector into the mean of n.
+func join(mean, next []float32, n int) {
+	for i, v := range next {
+		mean[i] = float32((float64(mean[i])*float64(n) + float64(v)) / float64(n+1))
+	}
 }
 
 // norm is the measured statistics of one batch norm, per channel.
@@ -72,7 +125,7 @@ func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
 		t := onnx.NewTensor(onnx.Float, v.spec.shape...)
 		v.slice(t.Floats())
 		if b, ok := bits[v.spec.name]; ok {
-			quant.FakeWeights(t.Floats(), t.Floats(), v.out, b)
+			c.Net.round(t.Floats(), t.Floats(), v, b)
 		}
 		values[v.spec.name] = t
 	}
@@ -92,19 +145,6 @@ func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
 		}
 	}
 	m.Graph.Inputs = kept
-}
-
-func (c *Calibrator) run(ctx context.Context, m *onnx.Model) ([]*onnx.Tensor, error) {
-	r, err := c.Engine(m)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	out := make([]*onnx.Tensor, len(r.Outputs()))
-	if err := r.Run(ctx, []*onnx.Tensor{c.Images}, out); err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // network gathers the export form: batch norm folded to a gain and a bias.
@@ -127,10 +167,15 @@ func (c *Calibrator) network(arch space.Arch, layers []space.Layer, f flow, stat
 		switch l.Kind {
 		case space.Linear:
 			u.Weight, u.Bias = parts[0], parts[1]
+			u.Step = c.Net.exportSteps(l, u.Weight)
 		case space.SE:
 			u.SE = &export.SEWeights{Reduce: parts[0], ReduceBias: parts[1], Expand: parts[2], ExpandBias: parts[3]}
 		case space.Conv, space.Pointwise, space.Depthwise:
 			u.Weight = parts[0]
+			u.Step = c.Net.exportSteps(l, u.Weight)
+			if l.NoNorm {
+				break
+			}
 			u.Gain, u.Bias = export.FoldNorm(parts[1], parts[2], stats[i].mean, stats[i].variance, normEpsilon)
 		}
 		n.Units = append(n.Units, u)
@@ -144,7 +189,7 @@ func (s *Supernet) Untrained(arch space.Arch, info Preprocessing) (*export.Netwo
 	layers := s.Space.Layers(arch)
 	stats := map[int]norm{}
 	for i, l := range layers {
-		if l.Kind == space.Conv || l.Kind == space.Pointwise || l.Kind == space.Depthwise {
+		if normed(l) {
 			n := norm{make([]float32, l.Out), make([]float32, l.Out)}
 			for c := range n.variance {
 				n.variance[c] = 1

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"sort"
 
 	"hanas/internal/atomicfile"
@@ -162,12 +165,29 @@ func parseEntry(raw json.RawMessage, body []byte) ([]float32, []int, error) {
 	return values, e.Shape, nil
 }
 
-// Tensors is the supernet's parameters as a checkpoint; data is shared.
+// Tensors is the supernet's parameters as a checkpoint; data is shared. Its
+// metadata hold the space, so that the file says all there is to know.
 func (s *Supernet) Tensors() *Tensors {
 	t := NewTensors()
 	t.Metadata["space"], t.Metadata["space_hash"] = s.Space.Name, s.Space.Hash()
+	js, err := json.Marshal(s.Space)
+	if err != nil { // only floats that are not numbers, which Validate refuses
+		panic("supernet: space: " + err.Error())
+	}
+	t.Metadata["space_json"] = string(js)
+	if s.transforms {
+		t.Metadata["kernels"] = "transform"
+	}
+	if s.steps {
+		t.Metadata["steps"] = "learned"
+	}
 	for _, p := range s.params {
 		t.Add(p.Name, p.Data, p.Shape...)
+	}
+	for _, layer := range slices.Sorted(maps.Keys(s.running)) {
+		n := s.running[layer]
+		t.Add(layer+runningMean, n.mean, len(n.mean))
+		t.Add(layer+runningVar, n.variance, len(n.variance))
 	}
 	return t
 }
@@ -193,21 +213,51 @@ func (s *Supernet) Load(t *Tensors) error {
 			}
 		}
 	}
+	running, err := s.readRunning(t)
+	if err != nil {
+		return err
+	}
 	for _, p := range s.params {
 		copy(p.Data, t.Data[p.Name])
 	}
+	s.running = running
 	return nil
 }
 
-// Read makes a supernet of a space from a checkpoint file.
+// Read makes a supernet of a space from a checkpoint file. A nil space is the
+// one that the file says.
 func Read(path string, sp *space.Space) (*Supernet, error) {
 	t, err := ReadTensors(path)
 	if err != nil {
 		return nil, err
 	}
+	if sp == nil {
+		if sp, err = t.space(); err != nil {
+			return nil, fmt.Errorf("supernet: checkpoint %s: %w", path, err)
+		}
+	}
 	s, err := New(sp, 0)
 	if err != nil {
 		return nil, err
 	}
+	if t.Metadata["kernels"] == "transform" {
+		s.addTransforms()
+	}
+	if t.Metadata["steps"] == "learned" {
+		s.addSteps()
+	}
 	return s, s.Load(t)
+}
+
+// space is the one in the metadata; checkpoints of earlier versions lack it.
+func (t *Tensors) space() (*space.Space, error) {
+	text := t.Metadata["space_json"]
+	if text == "" {
+		return nil, errors.New("it does not say its space (name the space, or train it again)")
+	}
+	sp := new(space.Space)
+	if err := json.Unmarshal([]byte(text), sp); err != nil {
+		return nil, fmt.Errorf("its space: %w", err)
+	}
+	return sp, sp.Validate()
 }

@@ -3,7 +3,8 @@
 // There are few types: Supernet (the shared parameters; an Arch uses leading
 // channels and centre-cropped kernels of them), Trainer (the sandwich rule
 // over training graphs), and Calibrator (an Arch with its batch-norm statistics
-// measured on training images, ready for package export). What is trained,
+// measured on training images, ready for package export). ImportOFA makes a
+// Supernet of a published one. What is trained,
 // what is scored and what is shipped walk the same []space.Layer and use the
 // same quantisers (package onnx/quant), so they cannot drift apart.
 //

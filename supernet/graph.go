@@ -115,15 +115,23 @@ func (t *tracer) layer(i int, views []view) error {
 		pad := l.Kernel / 2
 		t.x = t.b.Op("Conv", []onnx.Value{t.x, params[0]}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
 			onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", pad, pad, pad, pad), onnx.Int("group", l.Groups))
-		t.norm(i, params[1], params[2])
+		if !l.NoNorm {
+			t.norm(i, params[1], params[2])
+		}
 		return t.activate(i)
 	case space.Add:
 		t.x = t.b.Op("Add", []onnx.Value{t.x, t.block})
 	case space.SE:
 		t.squeezeExcite(params)
 	case space.Pool:
-		t.x = t.b.Op("Flatten", []onnx.Value{t.b.Op("GlobalAveragePool", []onnx.Value{t.x})})
+		t.x = t.b.Op("GlobalAveragePool", []onnx.Value{t.x})
+		if next := t.layers[i+1:]; len(next) > 0 && next[0].Kind == space.Linear {
+			t.x = t.b.Op("Flatten", []onnx.Value{t.x})
+		}
 	case space.Linear:
+		if len(t.x.Shape()) > 2 { // behind a feature mix
+			t.x = t.b.Op("Flatten", []onnx.Value{t.x})
+		}
 		t.x = t.b.Op("Gemm", []onnx.Value{t.x, params[0], params[1]}, onnx.Int("transB", 1))
 	default:
 		return fmt.Errorf("supernet: graph: layer %s: unknown kind %q", l.Name, l.Kind)

@@ -45,6 +45,10 @@ func moments(layers []space.Layer, imageHi float64, values func(name string) []f
 		f.in[i] = x
 		switch l.Kind {
 		case space.Conv, space.Pointwise, space.Depthwise:
+			if l.NoNorm {
+				x = afterPlain(x, l, values(l.Name+".weight"))
+				break
+			}
 			x = afterNorm(values(l.Name + ".gamma")[:l.Out], values(l.Name + ".beta")[:l.Out], l.Act)
 		case space.Add:
 			x = moment{meanSquare: x.meanSquare + block.meanSquare}
@@ -71,4 +75,15 @@ func afterNorm(gamma, beta []float32, act string) moment {
 		m.cap = 6
 	}
 	return m
+}
+
+// afterPlain is the moment behind a convolution without batch norm: for inputs
+// that do not depend on one another, a channel's mean square is the input's
+// times the square sum of its weights.
+func afterPlain(x moment, l space.Layer, weight []float32) moment {
+	sum := 0.0
+	for _, w := range weight {
+		sum += float64(w) * float64(w)
+	}
+	return moment{meanSquare: max(x.meanSquare*sum/float64(l.Out), 1e-12), unsigned: l.Act == "relu" || l.Act == "relu6"}
 }

@@ -17,6 +17,7 @@ func (t *Trainer) save(step int) error {
 	c := t.Net.Tensors()
 	c.Metadata["step"] = strconv.Itoa(step)
 	c.Metadata["settings"] = t.fingerprint()
+	c.Metadata["guard"] = t.guard.text()
 	for name, data := range t.opt.State() {
 		c.Add(statePrefix+name, data, len(data))
 	}
@@ -27,8 +28,12 @@ func (t *Trainer) save(step int) error {
 // settings is not continued.
 func (t *Trainer) fingerprint() string {
 	set := t.Set
-	set.Workers, set.CheckpointAt = 0, 0 // do not change the result
-	return fmt.Sprintf("%s %d %+v", t.Net.Space.Hash(), t.Images.Len(), set)
+	set.Workers = 0 // does not change the result
+	alone := ""
+	if t.Arch != nil {
+		alone = t.Net.Space.Key(*t.Arch)
+	}
+	return fmt.Sprintf("%s %d %+v %s", t.Net.Space.Hash(), t.Images.Len(), set, alone)
 }
 
 // resume loads the checkpoint if there is one and returns the step to go on
@@ -51,6 +56,10 @@ func (t *Trainer) resume() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("supernet: checkpoint %s: step %q: %w", t.Checkpoint, c.Metadata["step"], err)
 	}
+	if t.guard.health, err = parseHealth(c.Metadata["guard"]); err != nil {
+		return 0, fmt.Errorf("supernet: checkpoint %s: %w", t.Checkpoint, err)
+	}
+	t.guard.good = step
 	if err := t.Net.Load(c); err != nil {
 		return 0, err
 	}

@@ -45,6 +45,7 @@ type session struct {
 	logits  int   // position of the logits
 	grads   []int // position of each view's gradient
 	scratch []float32
+	bits    map[string]int // of the weights as they were set
 	mu      sync.Mutex
 	spare   [][]*onnx.Tensor // output sets not in use
 }
@@ -114,12 +115,13 @@ func (n *session) locate() error {
 // slices them, quantises them, and sets the activation ranges.
 func (n *session) set(s *Supernet, layers []space.Layer, imageHi float64) {
 	bits := weightBits(layers)
+	n.bits = bits
 	for _, v := range n.views {
 		dst := n.feeds[v.spec.name].Floats()
 		if b, ok := bits[v.spec.name]; ok {
 			raw := n.scratch[:v.size()]
 			v.slice(raw)
-			quant.FakeWeights(dst, raw, v.out, b)
+			s.round(dst, raw, v, b)
 			continue
 		}
 		v.slice(dst)

@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -24,15 +25,19 @@ type TrainSettings struct {
 	Random       int     // random sub-networks a step beside the largest and the smallest; default 1
 	Pool         int     // topologies that the random ones are drawn from at a time; default 16
 	PoolSteps    int     // steps until the pool is drawn anew; default 200
-	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2
+	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2, below 0 none
 	Rate         float64 // learning rate at its peak; default 0.003 (AdamW)
 	Warmup       float64 // share of the steps; default 0.05
 	Decay        float64 // decoupled weight decay; default 0.01
 	Smoothing    float64 // label smoothing; default 0.1
 	ClipNorm     float64 // bound on the gradient's norm; default 5
 	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
+	Steps        bool    // quantisation steps of weights are trained (LSQ)
+	FixedSteps   bool    // FineTune adds no learned ones
+	Inherit      bool    // low widths of bits open one after another, from high to low
 	Workers      int     // goroutines; does not change the result; default 2
-	CheckpointAt int     // steps between checkpoints; default 100
+	CheckpointAt int     // steps between checkpoints, which a training that diverges goes back to; default 100
+	Retries      int     // times it goes back to the same one, each at half the rate; default 4
 	Seed         uint64
 	Augment      datasets.Augment
 }
@@ -55,6 +60,7 @@ func (t *TrainSettings) defaults() {
 	set(&t.PoolSteps, 200)
 	set(&t.Workers, 2)
 	set(&t.CheckpointAt, 100)
+	set(&t.Retries, 4)
 	setf(&t.Epochs, 10)
 	setf(&t.FloatSteps, 0.2)
 	setf(&t.Rate, 0.003)
@@ -89,7 +95,13 @@ type Trainer struct {
 	Set        TrainSettings
 	Checkpoint string      // file to save to and to resume from; "" = none
 	OnStep     func(Point) // called after every step
+	OnRollback func(Rollback)
+	// Arch, if there is one, is trained alone at its own bits, in place of the
+	// sandwich: Subnet's weights are those to train.
+	Arch *space.Arch
 
+	guard    guard
+	widths   []int // of bits in use, ascending
 	opt      *train.AdamW
 	grads    map[string][]float32
 	sessions map[string]*session
@@ -114,24 +126,46 @@ func (t *Trainer) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for step := from; step < steps; step++ {
+	t.hold(from)
+	for step := from; step < steps; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("supernet: training stopped at step %d of %d: %w", step, steps, err)
 		}
 		p, err := t.step(ctx, step, steps)
+		if err == nil {
+			err = t.guard.watch(p, t.Net.Space.Classes)
+		}
+		var lost *Diverged
+		if errors.As(err, &lost) {
+			if err := t.goBack(lost); err != nil {
+				return err
+			}
+			step = t.guard.good
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		step++
 		if t.OnStep != nil {
 			t.OnStep(p)
 		}
-		if t.Checkpoint != "" && (step+1)%t.Set.CheckpointAt == 0 {
-			if err := t.save(step + 1); err != nil {
+		if step%t.Set.CheckpointAt == 0 {
+			if err := t.keep(step); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// keep makes the present state the last good one, in memory and on disk.
+func (t *Trainer) keep(step int) error {
+	t.hold(step)
+	if t.Checkpoint == "" {
+		return nil
+	}
+	return t.save(step)
 }
 
 func (t *Trainer) steps() int {
@@ -151,6 +185,15 @@ func (t *Trainer) prepare() error {
 	if len(sp.Resolutions) != 1 || sp.Resolutions[0] != t.Images.Size {
 		return fmt.Errorf("supernet: train: space %s has resolutions %v, the images %d (one equal resolution is needed)", sp.Name, sp.Resolutions, t.Images.Size)
 	}
+	if err := t.everyClass(); err != nil {
+		return err
+	}
+	if set.Steps {
+		t.Net.addSteps()
+	}
+	t.widths = widths(sp)
+	t.guard = guard{health: health{factor: 1}}
+	t.images, t.labels, t.soft = nil, nil, nil
 	t.grads, t.sessions = map[string][]float32{}, map[string]*session{}
 	var params []train.Param
 	for _, p := range t.Net.params {
@@ -166,15 +209,6 @@ func (t *Trainer) prepare() error {
 	t.classes = make([]int32, set.Batch)
 	t.epoch = -1
 	return nil
-}
-
-// member is one sub-network of a step.
-type member struct {
-	arch    space.Arch
-	layers  []space.Layer
-	session *session
-	outs    [][]*onnx.Tensor // by micro-batch
-	loss    float64
 }
 
 func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
@@ -197,8 +231,7 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 	p := Point{Step: step + 1, Steps: steps, Accuracy: correct}
 	for i, m := range members {
 		if math.IsNaN(m.loss) || math.IsInf(m.loss, 0) {
-			return p, fmt.Errorf("supernet: train: step %d: sub-network %s: loss is %v (lower supernet.rate; the last good checkpoint is kept)",
-				step+1, t.Net.Space.Key(m.arch), m.loss)
+			return p, &Diverged{step + 1, t.Net.Space.Key(m.arch), fmt.Sprintf("loss is %v", m.loss)}
 		}
 		if i == 0 {
 			p.Largest = m.loss
@@ -207,10 +240,10 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 		}
 	}
 	t.reduce(members)
-	p.Rate = train.Cosine(step, steps, t.Set.Rate, t.Set.Warmup)
+	p.Rate = t.guard.factor * train.Cosine(step, steps, t.Set.Rate, t.Set.Warmup)
 	norm := t.opt.ClipGradNorm(t.Set.ClipNorm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return p, fmt.Errorf("supernet: train: step %d: gradient norm is %v (lower supernet.rate; the last good checkpoint is kept)", step+1, norm)
+		return p, &Diverged{Step: step + 1, What: fmt.Sprintf("gradient norm is %v", norm)}
 	}
 	t.opt.Step(p.Rate)
 	p.PerSec = float64(t.Set.Batch*len(members)) / time.Since(began).Seconds()
@@ -246,66 +279,6 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 	return nil
 }
 
-// members picks the step's sub-networks: largest, smallest, random. Bits are
-// drawn once quantisation has begun; the largest stays in float, because it is
-// the teacher.
-func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
-	sp := t.Net.Space
-	quantised := float64(step) >= t.Set.FloatSteps*float64(steps)
-	archs := []space.Arch{sp.Largest(), sp.Smallest()}
-	for i := 0; i < t.Set.Random; i++ {
-		generation := step / t.Set.PoolSteps
-		pick := rng.IntN(t.Set.Pool)
-		seed := t.Set.Seed ^ uint64(generation)<<32 ^ uint64(i)<<24 ^ uint64(pick)
-		archs = append(archs, sp.Random(rand.New(rand.NewPCG(seed, 0xa2c4))))
-	}
-	if step%t.Set.PoolSteps == 0 {
-		t.closeSessions()
-	}
-	out := make([]*member, len(archs))
-	for i, a := range archs {
-		bits := quantised && i > 0
-		if bits {
-			a = sp.RandomBits(a, rng)
-		}
-		layers := sp.Layers(a)
-		n, err := t.session(sp.Topology(a), layers, i, bits)
-		if err != nil {
-			return nil, err
-		}
-		if !bits {
-			for k := range layers {
-				layers[k].WBits = 16 // float: neither weights nor activations are rounded
-			}
-		}
-		n.set(t.Net, layers, t.Info.ImageHi())
-		out[i] = &member{arch: a, layers: layers, session: n, outs: make([][]*onnx.Tensor, len(t.images))}
-	}
-	return out, nil
-}
-
-// session finds or makes the loaded graph of a topology. Sessions are kept per
-// place in the step, so that two members never share weights buffers.
-func (t *Trainer) session(topology space.Arch, layers []space.Layer, place int, quantised bool) (*session, error) {
-	key := fmt.Sprintf("%d/%v/%s", place, quantised, t.Net.Space.Key(topology))
-	if n := t.sessions[key]; n != nil {
-		return n, nil
-	}
-	n, err := t.Net.newSession(t.Backend, layers, graphSettings{batch: t.Set.MicroBatch, quantised: quantised, loss: true})
-	if err != nil {
-		return nil, err
-	}
-	t.sessions[key] = n
-	return n, nil
-}
-
-func (t *Trainer) closeSessions() {
-	for k, n := range t.sessions {
-		n.runner.Close()
-		delete(t.sessions, k)
-	}
-}
-
 // runAll runs every micro-batch of every member, Workers at a time.
 func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.Tensor) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -327,62 +300,4 @@ func (t *Trainer) runAll(ctx context.Context, members []*member, labels []*onnx.
 		}
 	}
 	return nil
-}
-
-// distil mixes the largest network's probabilities with the labels, share
-// against 1-share, into the targets of the others. It returns the largest
-// network's accuracy on the step's images.
-func (t *Trainer) distil(largest *member, share float64) float64 {
-	k, correct := t.Net.Space.Classes, 0
-	for i, out := range largest.outs {
-		logits, soft := out[largest.session.logits].Floats(), t.soft[i].Floats()
-		for r := 0; r < t.Set.MicroBatch; r++ {
-			row := soft[r*k : (r+1)*k]
-			best := softmax(row, logits[r*k:(r+1)*k])
-			for j, label := range t.labels[i].Floats()[r*k : (r+1)*k] {
-				row[j] = float32(share*float64(row[j]) + (1-share)*float64(label))
-			}
-			if int32(best) == t.classes[i*t.Set.MicroBatch+r] {
-				correct++
-			}
-		}
-	}
-	return float64(correct) / float64(t.Set.Batch)
-}
-
-// softmax writes the probabilities of logits and returns the largest one's index.
-func softmax(dst, logits []float32) int {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	sum := 0.0
-	for i, v := range logits {
-		e := math.Exp(float64(v - logits[best]))
-		dst[i] = float32(e)
-		sum += e
-	}
-	for i := range dst {
-		dst[i] = float32(float64(dst[i]) / sum)
-	}
-	return best
-}
-
-// reduce averages the gradients in a fixed order and gives the output sets
-// back to their sessions.
-func (t *Trainer) reduce(members []*member) {
-	for _, g := range t.grads {
-		clear(g)
-	}
-	scale := 1 / float32(len(members)*len(t.images))
-	for _, m := range members {
-		for _, out := range m.outs {
-			for k, v := range m.session.views {
-				v.scatter(t.grads[v.spec.name], out[m.session.grads[k]].Floats(), scale)
-			}
-			m.session.release(out)
-		}
-	}
 }

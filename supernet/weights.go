@@ -18,11 +18,16 @@ type Param struct {
 }
 
 // Supernet is the shared weights of a space. Its parameters are named after
-// the layers ("s1.b0.dw.weight") and ordered as the largest network runs.
+// the layers ("s1.b0.dw.weight") and ordered as the largest network runs; the
+// matrices of kernel transforms ("s1.b0.dw.7to5"), if it has any, follow.
 type Supernet struct {
 	Space  *space.Space
 	params []*Param
 	index  map[string]*Param
+
+	transforms bool            // kernels by matrices, see kernel.go
+	steps      bool            // learned quantisation steps, see steps.go
+	running    map[string]norm // batch-norm statistics that came with imported weights, by layer
 }
 
 // New makes a supernet with random weights: He-normal with fan-out for
@@ -60,8 +65,12 @@ func layerParams(l space.Layer) []paramSpec {
 	case space.Conv, space.Pointwise, space.Depthwise:
 		k := l.Kernel
 		fanOut := float64(k * k * l.Out / l.Groups)
+		weight := paramSpec{w, []int{l.Out, l.In / l.Groups, k, k}, math.Sqrt(2 / fanOut), 0, true}
+		if l.NoNorm {
+			return []paramSpec{weight}
+		}
 		return []paramSpec{
-			{w, []int{l.Out, l.In / l.Groups, k, k}, math.Sqrt(2 / fanOut), 0, true},
+			weight,
 			{l.Name + ".gamma", []int{l.Out}, 0, 1, false},
 			{l.Name + ".beta", []int{l.Out}, 0, 0, false},
 		}
@@ -119,6 +128,7 @@ type view struct {
 	in    int // columns used
 	k     int // kernel used (1 for vectors and matrices)
 	spec  paramSpec
+	steps []*Param // matrices that make the kernel, see kernel.go; none = the centre
 }
 
 // views resolves a layer's parameters. It fails when the layer is larger than
@@ -137,6 +147,7 @@ func (s *Supernet) views(l space.Layer) ([]view, error) {
 		}
 		if len(spec.shape) == 4 {
 			v.k = spec.shape[3]
+			v.steps = s.kernelSteps(l)
 		}
 		if v.out > p.Shape[0] || (len(p.Shape) > 1 && v.in > p.Shape[1]) || (len(p.Shape) == 4 && v.k > p.Shape[3]) {
 			return nil, fmt.Errorf("supernet: parameter %s: needs shape %v, shared weights have %v", spec.name, spec.shape, p.Shape)
@@ -180,7 +191,20 @@ func (v view) each(f func(small, full, n int)) {
 
 // slice copies the sub-network's values into dst, which must have v.size() values.
 func (v view) slice(dst []float32) {
+	if len(v.steps) > 0 {
+		v.sliceTransformed(dst)
+		return
+	}
 	v.each(func(small, full, n int) { copy(dst[small:small+n], v.param.Data[full:full+n]) })
+}
+
+// scatterInto adds scale*src to the gradients by name.
+func (v view) scatterInto(grads map[string][]float32, src []float32, scale float32) {
+	if len(v.steps) > 0 {
+		v.scatterTransformed(grads, src, scale)
+		return
+	}
+	v.scatter(grads[v.param.Name], src, scale)
 }
 
 // scatter adds scale*src at the sub-network's places of the full gradient.

@@ -91,6 +91,7 @@ var commands = []func(a *app) *cobra.Command{
 	(*app).runCommand,
 	(*app).planCommand,
 	(*app).statusCommand,
+	(*app).serveCommand,
 	(*app).reportCommand,
 	(*app).supernetCommand,
 	(*app).samplesCommand,

@@ -28,9 +28,12 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata", nil)) }
+
+// scripts are the settings of a folder of scripts, with more variables.
+func scripts(dir string, vars map[string]string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"ONNXRUNTIME_LIB", "XDG_CACHE_HOME"} {
 				env.Setenv(name, os.Getenv(name))
@@ -38,14 +41,17 @@ func TestScripts(t *testing.T) {
 			if home, err := os.UserHomeDir(); err == nil && os.Getenv("XDG_CACHE_HOME") == "" {
 				env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache")) // where the library may be
 			}
+			for name, value := range vars {
+				env.Setenv(name, value)
+			}
 			return nil
 		},
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"interrupt": interrupt, "fixtures": fixtures, "fit": fit,
+			"interrupt": interrupt, "fixtures": fixtures, "fit": fit, "ofa": ofa, "images": images,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-	})
+	}
 }
 
 // condition knows [ort]: ONNX Runtime is on this machine.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,52 +19,81 @@ type exported struct {
 	Arch   string  `json:"arch"`
 	Top1   float64 `json:"top1_scored"` // fraction, on the run's held-out images
 	Images int     `json:"images_scored"`
-	SHA256 string  `json:"sha256"`
+	// Inherited is the score before fine-tuning, if that was asked for.
+	Inherited *float64 `json:"top1_inherited,omitempty"`
+	FineTuned bool     `json:"finetuned,omitempty"`
+	SHA256    string   `json:"sha256"`
 }
 
 func (a *app) exportCommand() *cobra.Command {
-	var key, out string
+	var f supernetExport
 	cmd := &cobra.Command{
-		Use:   "export DIR --arch KEY --out FILE.onnx",
-		Short: "Write one sub-network of a run as ONNX, and score it",
+		Use:   "export (DIR | --supernet FILE) --arch KEY --out FILE.onnx",
+		Short: "Write one sub-network of a run or of a supernet as ONNX",
+		Long: `Writes one sub-network of a run folder as it was scored, and scores it again; or,
+with --supernet, one of shared weights that stand alone, as hanas supernet import makes
+them, at any resolution. Such a sub-network is named by --arch or by Once-for-All's
+net.config (--net). Its batch norm is calibrated anew on --images images of --calibrate,
+a folder with a folder a class, as Once-for-All does for every sub-network; without, the
+statistics that came with the weights are used, which suit the largest sub-network alone.
+Fewer bits than 16 are calibrated as hanas quantise does.`,
 		Example: `  hanas export runs/quick --arch largest --out largest.onnx
-  hanas export runs/quick --arch KEY --out mine.onnx --json`,
-		Args: cobra.ExactArgs(1),
+  hanas export runs/quick --arch KEY --finetune 2 --out tuned.onnx
+  hanas export --supernet ofa.safetensors --arch smallest --size 160 --calibrate imagenet/train --out small.onnx
+  hanas export --supernet ofa.safetensors --net note10/net.config --size 224 --calibrate imagenet/train --wbits 8 --abits 8 --out int8.onnx --json`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := args[0]
-			if out == "" {
+			switch {
+			case f.out == "":
 				return usage("say --out FILE.onnx")
+			case (len(args) == 1) == (f.supernet != ""):
+				return usage("say a run folder, or --supernet FILE")
+			case f.finetune < 0 || f.finetune > 0 && f.supernet != "":
+				return usage("--finetune is a number of epochs, for a sub-network of a run folder")
+			case f.supernet != "":
+				return a.exportSupernet(cmd.Context(), f)
 			}
-			c := a.console()
-			defer c.Close()
-			cfg, _, err := a.open(dir, c)
-			if err != nil {
-				return err
-			}
-			given, remove, err := exportInputs(cfg, dir, key)
-			if err != nil {
-				return err
-			}
-			defer remove()
-			cfg.Export = configs.Export{Picks: []string{"most_accurate"}}
-			made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer clean()
-			c.Close()
-			answer, err := takeExported(filepath.Join(made, "models"), out)
-			if err != nil {
-				return err
-			}
-			return a.print(answer, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: top-1 %.2f %% on %d held-out images\n", answer.File, 100*answer.Top1, answer.Images)
-			})
+			return a.exportRun(cmd.Context(), args[0], f)
 		},
 	}
-	cmd.Flags().StringVar(&key, "arch", "", "key of the sub-network, or largest or smallest")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write")
+	cmd.Flags().StringVar(&f.arch, "arch", "", "key of the sub-network, or largest or smallest")
+	cmd.Flags().StringVarP(&f.out, "out", "o", "", "file to write")
+	cmd.Flags().Float64Var(&f.finetune, "finetune", 0, "of a run: epochs that the sub-network is trained alone, at its own bits")
+	f.flags(cmd)
 	return cmd
+}
+
+// exportRun writes one sub-network of a run folder by the stage export.
+func (a *app) exportRun(ctx context.Context, dir string, f supernetExport) error {
+	c := a.console()
+	defer c.Close()
+	cfg, _, err := a.open(dir, c)
+	if err != nil {
+		return err
+	}
+	given, remove, err := exportInputs(cfg, dir, f.arch)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	cfg.Export = configs.Export{Picks: []string{"most_accurate"}, FineTune: f.finetune, FineTuneRate: cfg.Export.FineTuneRate}
+	made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(ctx)
+	if err != nil {
+		return err
+	}
+	defer clean()
+	c.Close()
+	answer, err := takeExported(filepath.Join(made, "models"), f.out)
+	if err != nil {
+		return err
+	}
+	return a.print(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: top-1 %.2f %% on %d held-out images", answer.File, 100*answer.Top1, answer.Images)
+		if answer.Inherited != nil {
+			fmt.Fprintf(w, ", %.2f %% before fine-tuning", 100**answer.Inherited)
+		}
+		fmt.Fprintln(w)
+	})
 }
 
 // exportInputs are the run's artifacts, with a front of the one Arch.

@@ -28,7 +28,7 @@ evaluate: {images: 64, calibration: 32}
 predictor: {members: 2, kinds: [ridge, mlp], epochs: 20, hidden: [16]}
 lut: {repeats: 6, warmup: 1, fit_nets: 10, test_nets: 2, net_runs: 2}
 search: {population: 20, evaluations: 200}
-export: {picks: [knee], count: 0}
+export: {picks: [knee], count: 0, finetune: 1}
 validate: {runs: 5}
 `
 

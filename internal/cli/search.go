@@ -45,7 +45,7 @@ type searchFlags struct {
 	device, tables                        string
 	limits                                []float64
 	memory                                float64
-	evaluations, population               int
+	evaluations, population, gradient     int
 	bits                                  []int
 	seed                                  uint64
 	unverified                            bool
@@ -115,6 +115,7 @@ the search alone, without loading and without the random search beside it.`,
 	fl.Float64Var(&f.memory, "memory-mb", 0, "limit on weights and peak activations, in 10^6 bytes (default none)")
 	fl.IntVar(&f.evaluations, "evaluations", 10000, "sub-networks to look at")
 	fl.IntVar(&f.population, "population", 100, "of NSGA-II")
+	fl.IntVar(&f.gradient, "gradient", 0, "descents along the gradients of predictor and table whose ends NSGA-II begins with")
 	fl.IntSliceVar(&f.bits, "bits", nil, "bit widths that the device runs (default all of the space)")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the random draws")
 	fl.BoolVar(&f.unverified, "unverified", false, "use a table although its check failed (hanas latency verify)")
@@ -155,6 +156,7 @@ func (f *searchFlags) config() (*configs.Config, error) {
 	}
 	cfg.Name, cfg.Seed, cfg.Space = "search", f.seed, configs.Space{Define: sp}
 	cfg.Search.Evaluations, cfg.Search.Population = f.evaluations, f.population
+	cfg.Search.Gradient = f.gradient
 	cfg.Search.MemoryMB, cfg.Search.Bits = f.memory, f.bits
 	cfg.Refine.Rounds = 0 // there is no supernet to score with
 	if faults := cfg.Validate(); len(faults) > 0 {

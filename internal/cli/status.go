@@ -47,23 +47,32 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			steps, err := pipeline.Plan(dir, table)
+			answer, err := statusOf(dir, cfg.Name, table)
 			if err != nil {
 				return badInput(err)
-			}
-			m, err := pipeline.ReadManifest(dir)
-			if err != nil {
-				return badInput(err)
-			}
-			answer := statusAnswer{Dir: dir, Name: cfg.Name, Done: true, Stages: states(steps, m)}
-			answer.PID, answer.Running = pipeline.Busy(dir)
-			for _, s := range answer.Stages {
-				answer.Done = answer.Done && s.State == "fresh"
-				answer.Seconds += s.Seconds
 			}
 			return a.print(answer, answer.text)
 		},
 	}
+}
+
+// statusOf looks at a run folder.
+func statusOf(dir, name string, table []pipeline.Stage) (*statusAnswer, error) {
+	steps, err := pipeline.Plan(dir, table)
+	if err != nil {
+		return nil, err
+	}
+	m, err := pipeline.ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	answer := statusAnswer{Dir: dir, Name: name, Done: true, Stages: states(steps, m)}
+	answer.PID, answer.Running = pipeline.Busy(dir)
+	for _, s := range answer.Stages {
+		answer.Done = answer.Done && s.State == "fresh"
+		answer.Seconds += s.Seconds
+	}
+	return &answer, nil
 }
 
 // states joins what a run would do with what the last one did.

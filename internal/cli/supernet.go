@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"fmt"
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"hanas/supernet"
 )
 
 func (a *app) supernetCommand() *cobra.Command {
-	return group("supernet", "Shared weights", a.supernetInfoCommand())
+	return group("supernet", "Shared weights", a.supernetTrainCommand(), a.supernetImportCommand(), a.supernetInfoCommand())
 }
 
 func (a *app) supernetInfoCommand() *cobra.Command {
@@ -24,22 +21,19 @@ func (a *app) supernetInfoCommand() *cobra.Command {
 			if err != nil {
 				return badInput(err)
 			}
-			answer := struct {
-				File     string            `json:"file"`
-				Tensors  int               `json:"tensors"`
-				Values   int               `json:"values"`
-				Metadata map[string]string `json:"metadata"`
-			}{args[0], len(t.Names), 0, t.Metadata}
+			answer := &supernetAnswer{File: args[0], Space: t.Metadata["space"], Hash: t.Metadata["space_hash"]}
+			if t.Metadata["space_json"] != "" { // checkpoints of earlier versions do not say
+				net, err := supernet.Read(args[0], nil)
+				if err != nil {
+					return badInput(err)
+				}
+				answer = describe(args[0], net)
+			}
+			answer.Tensors, answer.Values, answer.Metadata = len(t.Names), 0, t.Metadata
 			for _, data := range t.Data {
 				answer.Values += len(data)
 			}
-			return a.print(answer, func(w io.Writer) {
-				columns(w, [][]string{
-					{"tensors", fmt.Sprint(answer.Tensors)},
-					{"values", fmt.Sprint(answer.Values)},
-					{"space", t.Metadata["space"] + " " + t.Metadata["space_hash"]},
-				})
-			})
+			return a.print(answer, answer.text)
 		},
 	}
 }
