@@ -130,7 +130,7 @@ func (a *app) profile(ctx context.Context, f profileFlags) error {
 }
 
 // networksToFit is how many networks can be measured in about two minutes, from
-// 120 to 500: a correction of 500 is off by 2.9 % where one of 120 is by 3.9 %.
+// 120 to 500: in quick, corrections of 500 are off by about 3 %, of 120 by 4 %.
 func networksToFit(sp *space.Space, t *latency.Table) (int, error) {
 	const budget, each, load = 120_000., 5 * 25, 40. // ms; runs of a network in all rounds; ms around them
 	largest, _, err := t.Sum(sp.Layers(sp.Largest()))
