@@ -154,20 +154,25 @@ func tableBars(t TableSummary) template.HTML {
 }
 
 // bitBars draws which share of the layers of each operator kind has which
-// weight bits, over all exported networks.
-func bitBars(list []Winner) template.HTML {
+// weight bits, over the front, or over the exported networks where its points do
+// not tell their layers.
+func bitBars(d *Data) template.HTML {
 	var kinds []string
 	counts := map[string]map[int]int{}
-	for _, w := range list {
-		if w.Baseline {
-			continue // its bits were given, not chosen
-		}
-		for _, l := range weighted(w) {
-			if counts[l.Kind] == nil {
-				kinds, counts[l.Kind] = append(kinds, l.Kind), map[int]int{}
+	nets := frontLayers(d)
+	if len(nets) == 0 {
+		for _, w := range d.Winners {
+			if !w.Baseline { // whose bits were given, not chosen
+				nets = append(nets, w.Layers)
 			}
-			counts[l.Kind][l.WBits]++
 		}
+	}
+	list := []Winner{{Layers: slices.Concat(nets...)}}
+	for _, l := range weighted(list[0]) {
+		if counts[l.Kind] == nil {
+			kinds, counts[l.Kind] = append(kinds, l.Kind), map[int]int{}
+		}
+		counts[l.Kind][l.WBits]++
 	}
 	if len(kinds) == 0 {
 		return ""

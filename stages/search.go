@@ -195,11 +195,15 @@ func (e *Env) searched() string {
 }
 
 func (e *Env) newJudge(p *pipeline.Pass, pr *predictor.Predictor) (*judgeArch, error) {
-	table, err := latency.ReadTable(p.Input(lutFile))
+	return e.judge(p.Input(lutFile), p.Input(estimatorFile), pr)
+}
+
+func (e *Env) judge(lut, estimator string, pr *predictor.Predictor) (*judgeArch, error) {
+	table, err := latency.ReadTable(lut)
 	if err != nil {
 		return nil, err
 	}
-	est, err := latency.ReadEstimator(p.Input(estimatorFile), table)
+	est, err := latency.ReadEstimator(estimator, table)
 	if err != nil {
 		return nil, err
 	}

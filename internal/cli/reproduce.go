@@ -8,6 +8,6 @@ func (a *app) reproduceCommand() *cobra.Command {
 		Short:   "Print published figures beside those obtained here",
 		Example: "  hanas reproduce table1",
 	}
-	cmd.AddCommand(a.reproduceTable1Command())
+	cmd.AddCommand(a.reproduceTable1Command(), a.reproduceJointCommand())
 	return cmd
 }
