@@ -147,6 +147,7 @@ func (s *Search) check(k *checker) {
 	k.within("search.latency_ms", s.LatencyMS, 0, math.MaxFloat32)
 	k.within("search.memory_mb", s.MemoryMB, 0, math.MaxFloat32)
 	k.within("search.confidence", s.Confidence, 0, 10)
+	k.within("search.latency_mape", s.LatencyMAPE, -1, 100)
 	for i, bits := range s.Bits {
 		if !slices.Contains([]int{2, 4, 8, 16}, bits) {
 			k.fault(fmt.Sprintf("search.bits[%d]", i), fmt.Sprintf("is %d (want 2, 4, 8 or 16)", bits))

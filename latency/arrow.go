@@ -75,7 +75,7 @@ func (t *Table) arrow() ([]byte, error) {
 		integer(6, r.TrafficBytes)
 		text(7, string(t.provenanceOf(r)))
 	}
-	rec := b.NewRecord()
+	rec := b.NewRecordBatch()
 	defer rec.Release()
 	return arrowframe.Write(schema, memory.DefaultAllocator, rec)
 }
@@ -151,7 +151,7 @@ func (t *Table) records(data, head []byte) error {
 }
 
 // record adds the rows of a record batch.
-func (t *Table) record(rec arrow.Record) error {
+func (t *Table) record(rec arrow.RecordBatch) error {
 	text := func(i, row int) string { return string([]byte(arrowframe.Text(rec, i).Value(row))) }
 	float := func(i, row int) float64 { return arrowframe.Float(rec, i).Value(row) }
 	for i := range int(rec.NumRows()) {

@@ -114,7 +114,7 @@ func TestForeignArrowIsRefused(t *testing.T) {
 	build := func(columns []arrow.Field, meta *arrow.Metadata) []byte {
 		b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(columns, meta))
 		defer b.Release()
-		rec := b.NewRecord()
+		rec := b.NewRecordBatch()
 		defer rec.Release()
 		out, err := arrowframe.Write(rec.Schema(), memory.DefaultAllocator, rec)
 		if err != nil {

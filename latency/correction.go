@@ -11,7 +11,7 @@ import (
 
 // Correction turns the sum of a network's rows into its time:
 //
-//	ms = scale·sum + offset + Σ layer[kind, form] + Σ border[form, form] + Σ element[form, form]·elements
+//	ms = scale·(sum − saved) + offset + Σ layer[kind, form] + Σ border[form, form] + Σ element[form, form]·elements
 //
 // The form of a layer is how a runtime computes it (see forms). A row measures
 // a layer alone, with a call of the runtime around it that a network pays only
@@ -19,11 +19,13 @@ import (
 // hands to the next, between layers of the same form or of different ones,
 // where it is converted; elements is its size. nn-Meter (Zhang et al. 2021)
 // finds such effects by measuring pairs of operators; here they are fitted on
-// whole networks. The zero value is not useful, Plain is.
+// whole networks, and saved is what pairs were measured to save, if they were
+// (see Fusions). The zero value is not useful, Plain is.
 type Correction struct {
 	Networks int     // it was fitted on; 0 = not fitted
 	MAPE     float64 // cross-validated on them, as a fraction
 	weights  [terms]float64
+	savings  *savings // nil = none
 }
 
 // Plain is the correction that changes nothing.
@@ -98,10 +100,10 @@ func features(sum float64, layers []space.Layer) (x [terms]float64) {
 
 // apply corrects a sum. It never gives less than nothing.
 func (c *Correction) apply(sum float64, layers []space.Layer) float64 {
-	if c.weights == Plain.weights {
+	if c.weights == Plain.weights && c.savings == nil {
 		return sum
 	}
-	x := features(sum, layers)
+	x := features(sum-c.savings.of(layers), layers)
 	return math.Max(0, dot(&x, &c.weights))
 }
 
@@ -118,15 +120,20 @@ type correctionFile struct {
 	Terms    map[string]float64 `json:"terms"`
 	Networks int                `json:"networks"`
 	MAPE     float64            `json:"mape"`
+	Pairs    []PairSaving       `json:"pairs,omitempty"`
+	Others   float64            `json:"other_pairs_ms,omitempty"`
 }
 
 // MarshalJSON writes the terms by name.
 func (c Correction) MarshalJSON() ([]byte, error) {
-	f := correctionFile{map[string]float64{}, c.Networks, c.MAPE}
+	f := correctionFile{Terms: map[string]float64{}, Networks: c.Networks, MAPE: c.MAPE}
 	for k, v := range c.weights {
 		if v != 0 {
 			f.Terms[termNames[k]] = v
 		}
+	}
+	if c.savings != nil {
+		f.Pairs, f.Others = c.savings.rules, c.savings.other
 	}
 	return json.Marshal(f)
 }
@@ -144,6 +151,12 @@ func (c *Correction) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("correction: unknown term %q", name)
 		}
 		c.weights[k] = v
+	}
+	if f.Pairs != nil {
+		c.savings = &savings{rules: f.Pairs, other: f.Others}
+		if err := c.savings.place(); err != nil {
+			return err
+		}
 	}
 	if !(c.weights[0] > 0) {
 		return fmt.Errorf("correction: scale is %g, want more than 0", c.weights[0])

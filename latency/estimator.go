@@ -24,7 +24,7 @@ func NewEstimator(t *Table, c Correction) *Estimator { return &Estimator{c, t} }
 func (e *Estimator) Table() *Table { return e.table }
 
 // estimatorVersion rises when the terms of a correction change.
-const estimatorVersion = 2
+const estimatorVersion = 3
 
 // estimatorFile is estimator.json, stored beside lut.csv.
 type estimatorFile struct {
@@ -58,7 +58,7 @@ func ReadEstimator(path string, t *Table) (*Estimator, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("latency: read %s: %w", path, err)
 	}
-	if f.Format != "hanas-estimator" || f.Version != estimatorVersion {
+	if f.Format != "hanas-estimator" || f.Version != estimatorVersion && f.Version != 2 { // 2 has no pairs
 		return nil, fmt.Errorf("latency: read %s: format %q version %d, want hanas-estimator version %d (make it anew: --force lut)", path, f.Format, f.Version, estimatorVersion)
 	}
 	if f.Device != t.Device {
@@ -87,6 +87,9 @@ func (e *Estimator) Estimate(layers []space.Layer) (ms float64, provenance strin
 	}
 	if e.Networks > 0 {
 		provenance += fmt.Sprintf(", fitted on %d networks (%.1f %% mean error in cross-validation)", e.Networks, 100*e.MAPE)
+	}
+	if e.Fused() {
+		provenance += ", less what measured pairs save"
 	}
 	return e.apply(sum, layers), provenance, nil
 }

@@ -32,7 +32,10 @@ var ridges = []float64{1e-4, 1e-3, 1e-2, 1e-1, 1}
 // with the least error in cross-validation. It needs at least 10 networks, a
 // hundred to find what 10 forms of borders cost; leave some out and hand them
 // to Estimator.Report.
-func (t *Table) Fit(pairs []Measured) (Correction, error) {
+func (t *Table) Fit(pairs []Measured) (Correction, error) { return t.fit(nil, pairs) }
+
+// fit is Fit for sums less what pairs save.
+func (t *Table) fit(s *savings, pairs []Measured) (Correction, error) {
 	if len(pairs) < minNetworks {
 		return Plain, fmt.Errorf("latency: fit: %d networks, want at least %d", len(pairs), minNetworks)
 	}
@@ -47,7 +50,7 @@ func (t *Table) Fit(pairs []Measured) (Correction, error) {
 			faults = append(faults, fmt.Errorf("latency: fit: network %d: %w", i, err))
 			continue
 		}
-		row := features(sum, p.Layers)
+		row := features(sum-s.of(p.Layers), p.Layers)
 		for k := range row {
 			row[k] /= p.Ms // relative errors
 		}
@@ -56,7 +59,7 @@ func (t *Table) Fit(pairs []Measured) (Correction, error) {
 	if len(faults) > 0 {
 		return Plain, errors.Join(faults...)
 	}
-	best := Correction{Networks: len(pairs), MAPE: math.Inf(1)}
+	best := Correction{Networks: len(pairs), MAPE: math.Inf(1), savings: s}
 	pull := 0.0
 	for _, r := range ridges {
 		mape, err := crossValidate(x, r)

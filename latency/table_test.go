@@ -126,6 +126,26 @@ func FuzzParseTable(f *testing.F) {
 	})
 }
 
+// TestTableOfAnotherSize: not one row fits, and the error says what that means.
+func TestTableOfAnotherSize(t *testing.T) {
+	sp := preset(t, "quick")
+	layers := sp.Layers(sp.Largest())
+	small, err := space.Resize(layers, layers[0].InSize/2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := &Table{Header: Header{Device: "d"}}
+	for _, l := range small {
+		if l.InSize > 1 {
+			tab.Set(l.Key(), Row{MeanMs: 1})
+		}
+	}
+	_, _, err = tab.Sum(layers)
+	if missing, ok := errors.AsType[*MissingError](err); !ok || !missing.All || !strings.Contains(err.Error(), "another space") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMissingRowsAreAllNamed(t *testing.T) {
 	sp := preset(t, "quick")
 	layers := sp.Layers(sp.Largest())

@@ -26,7 +26,7 @@ func newCodec(schema *arrow.Schema, mem memory.Allocator) (*codec, error) {
 }
 
 // stream is a whole stream of one batch, or none, without its end mark.
-func (c *codec) stream(records ...arrow.Record) ([]byte, error) {
+func (c *codec) stream(records ...arrow.RecordBatch) ([]byte, error) {
 	all, err := arrowframe.Write(c.schema, c.mem, records...)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (c *codec) batch(rows []Sample) ([]byte, error) {
 		text(9).Append(s.Split)
 		text(10).Append(s.Provenance)
 	}
-	rec := b.NewRecord()
+	rec := b.NewRecordBatch()
 	defer rec.Release()
 	all, err := c.stream(rec)
 	if err != nil {
@@ -101,7 +101,7 @@ func decode(data []byte, mem memory.Allocator) (d decoded, err error) {
 			return d, err
 		}
 		var rows []Sample
-		if err := arrowframe.Record(head, data[f.Start:f.End], mem, func(rec arrow.Record) error {
+		if err := arrowframe.Record(head, data[f.Start:f.End], mem, func(rec arrow.RecordBatch) error {
 			rows = rowsOf(rec)
 			return nil
 		}); err != nil {
@@ -114,7 +114,7 @@ func decode(data []byte, mem memory.Allocator) (d decoded, err error) {
 }
 
 // rowsOf copies a record out of Arrow's memory.
-func rowsOf(rec arrow.Record) []Sample {
+func rowsOf(rec arrow.RecordBatch) []Sample {
 	rows := make([]Sample, rec.NumRows())
 	text := func(i, row int) string { return strings.Clone(rec.Column(i).(*array.String).Value(row)) }
 	float := func(i, row int) float64 { return rec.Column(i).(*array.Float64).Value(row) }

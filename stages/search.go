@@ -109,6 +109,9 @@ func (j *judgeArch) baselines(ctx context.Context) ([]baseline, error) {
 // runSearch runs NSGA-II and, with the same number of evaluations, random
 // search.
 func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
+	if err := e.trusted(p.Input(latencyJSON)); err != nil {
+		return err
+	}
 	engine, err := e.scoring(ctx)
 	if err != nil {
 		return err

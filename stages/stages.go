@@ -92,7 +92,7 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 		},
 		{
 			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 2,
-			Needs: []string{e.searched(), lutFile, estimatorFile}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
+			Needs: []string{e.searched(), lutFile, estimatorFile, latencyJSON}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
 		},
 		{
 			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 3,

@@ -7,7 +7,7 @@
 // what a file may hold, a Frame is one checked message.
 //
 //	f, eos, err := columns.Next(data, at)
-//	err = arrowframe.Record(data[:schema.End], data[f.Start:f.End], mem, func(rec arrow.Record) { … })
+//	err = arrowframe.Record(data[:schema.End], data[f.Start:f.End], mem, func(rec arrow.RecordBatch) { … })
 package arrowframe
 
 import (

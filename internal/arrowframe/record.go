@@ -18,7 +18,7 @@ func Schema(head []byte, mem memory.Allocator, use func(*arrow.Schema) error) er
 
 // Record runs Arrow's reader over a checked schema frame and a checked batch.
 // The record, with text that is valid UTF-8, lives as long as use runs.
-func Record(head, batch []byte, mem memory.Allocator, use func(arrow.Record) error) error {
+func Record(head, batch []byte, mem memory.Allocator, use func(arrow.RecordBatch) error) error {
 	return open(append(head[:len(head):len(head)], batch...), mem, func(r *ipc.Reader) error {
 		if !r.Next() {
 			if err := r.Err(); err != nil {
@@ -26,7 +26,7 @@ func Record(head, batch []byte, mem memory.Allocator, use func(arrow.Record) err
 			}
 			return errors.New("damaged: no record")
 		}
-		return use(r.Record())
+		return use(r.RecordBatch())
 	})
 }
 
@@ -46,7 +46,7 @@ func open(stream []byte, mem memory.Allocator, use func(*ipc.Reader) error) (err
 }
 
 // Write is a whole stream of a schema and its records, the end mark included.
-func Write(schema *arrow.Schema, mem memory.Allocator, records ...arrow.Record) ([]byte, error) {
+func Write(schema *arrow.Schema, mem memory.Allocator, records ...arrow.RecordBatch) ([]byte, error) {
 	var buf bytes.Buffer
 	w := ipc.NewWriter(&buf, ipc.WithSchema(schema), ipc.WithAllocator(mem))
 	for _, rec := range records {
@@ -74,10 +74,10 @@ func (c Columns) Match(s *arrow.Schema) error {
 }
 
 // Text, Float and Int are the columns of a record whose schema Match has seen.
-func Text(rec arrow.Record, i int) *array.String { return rec.Column(i).(*array.String) }
+func Text(rec arrow.RecordBatch, i int) *array.String { return rec.Column(i).(*array.String) }
 
 // Float is a column of 64-bit floats.
-func Float(rec arrow.Record, i int) *array.Float64 { return rec.Column(i).(*array.Float64) }
+func Float(rec arrow.RecordBatch, i int) *array.Float64 { return rec.Column(i).(*array.Float64) }
 
 // Int is a column of 64-bit integers.
-func Int(rec arrow.Record, i int) *array.Int64 { return rec.Column(i).(*array.Int64) }
+func Int(rec arrow.RecordBatch, i int) *array.Int64 { return rec.Column(i).(*array.Int64) }
