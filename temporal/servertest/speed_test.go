@@ -11,7 +11,7 @@ import (
 // TestSpeed measures how much faster two workers of one core score than one, in
 // as many pairs of runs as HANAS_PAIRS says. It checks bytes, and only tells times:
 //
-//	HANAS_PAIRS=3 go test -run TestSpeed -v .
+//	HANAS_PAIRS=3 HANAS_COUNT=1500 go test -run TestSpeed -v .
 func TestSpeed(t *testing.T) {
 	pairs, err := strconv.Atoi(os.Getenv("HANAS_PAIRS"))
 	if err != nil || pairs < 1 {
@@ -20,8 +20,8 @@ func TestSpeed(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "1")
 	w := newWorld(t)
 	for pair := range pairs {
-		one := w.scene(t, 5+2*pair).seconds(1)
-		two := w.scene(t, 6+2*pair).seconds(2)
+		one := w.scene(t, 25+2*pair).seconds(1)
+		two := w.scene(t, 26+2*pair).seconds(2)
 		t.Logf("evaluate: %.2f s with one worker, %.2f s with two: %.2fx", one, two, one/two)
 	}
 }
