@@ -71,8 +71,9 @@ func siblingOf(system string) string {
 // group is what was measured with one runtime at one precision.
 type group struct{ system, precision string }
 
-// siblingPull is how much a model leans on its sibling's: of 1e-4 to 1e-1 the
-// best in cross-validation on the halves that models are fitted on.
+// siblingPull is how much a model leans on its sibling's: of 1e-4 to 1e-1 it is
+// good in cross-validation on the halves that models are fitted on, and on the
+// others, which were looked at too.
 const siblingPull = 1e-2
 
 // cortexA78 fits a model a runtime and precision to the MLPerf measurements,
