@@ -25,6 +25,7 @@ var providers = []struct {
 	{"DirectML", addDirectML},
 	{"QNN", addNamed("QNN")},
 	{"XNNPACK", addNamed("XNNPACK")},
+	{"ACL", addNamed("ACL")},
 	{"WebGPU", addWebGPU},
 }
 
