@@ -24,17 +24,17 @@ func TestHeads(t *testing.T) {
 		}
 	}
 	want := []string{
+		"d0.lateral s0.b0.project pointwise/in:24x16x16/out:48x16x16/k1/s1/relu/w2/a2",
+		"d0.predict d0.dw pointwise/in:48x16x16/out:15x16x16/k1/s1/w8/a8",
 		"d1.lateral s1.b0.project pointwise/in:32x8x8/out:48x8x8/k1/s1/relu/w2/a2",
 		"d1.predict d1.dw pointwise/in:48x8x8/out:15x8x8/k1/s1/w8/a8",
 		"d2.lateral s2.b0.project pointwise/in:48x4x4/out:48x4x4/k1/s1/relu/w2/a2",
 		"d2.predict d2.dw pointwise/in:48x4x4/out:15x4x4/k1/s1/w8/a8",
-		"d3.lateral s3.b0.project pointwise/in:64x2x2/out:48x2x2/k1/s1/relu/w2/a2",
-		"d3.predict d3.dw pointwise/in:48x2x2/out:15x2x2/k1/s1/w8/a8",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("heads are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if k := Tapped(layers, Reads(layers, len(layers)-3)); layers[k].Name != "d3.lateral" {
+	if k := Tapped(layers, Reads(layers, len(layers)-3)); layers[k].Name != "d2.lateral" {
 		t.Errorf("the last stage is read by %s", layers[k].Name)
 	}
 }
@@ -62,9 +62,9 @@ func TestBadDetect(t *testing.T) {
 		change func(*Space)
 		want   string
 	}{
-		{func(s *Space) { s.Detect = []int{1, 2} }, "leaves out the last stage"},
-		{func(s *Space) { s.Detect = []int{3, 2} }, "is not ascending"},
-		{func(s *Space) { s.Detect = []int{4} }, "4 is outside [0, 3]"},
+		{func(s *Space) { s.Detect = []int{0, 1} }, "leaves out the last stage"},
+		{func(s *Space) { s.Detect = []int{2, 1, 2} }, "is not ascending"},
+		{func(s *Space) { s.Detect = []int{3} }, "3 is outside [0, 2]"},
 		{func(s *Space) { s.HeadWidths = nil }, "head_widths: is empty"},
 		{func(s *Space) { s.FeatureMix = 8 }, "has no pool"},
 	} {

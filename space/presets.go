@@ -19,16 +19,15 @@ var presets = []Space{
 		HeadWidths: []int{96, 128}, HeadAct: "relu",
 		WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16},
 	},
-	{ // glyph scenes at 64x64: detection heads on strides 8, 16 and 32
+	{ // glyph scenes at 64x64: detection heads on strides 4, 8 and 16
 		Name: "quick-coco", Resolutions: []int{64}, Channels: 3, Classes: 10,
 		StemWidths: []int{16}, StemStride: 2, StemKernel: 3, StemAct: "relu",
 		Stages: []Stage{
-			{Widths: []int{16, 24}, Depths: []int{1, 2}, Kernels: []int{3, 5}, Expands: []float64{2, 3}, Stride: 2, Act: "relu"},
+			{Widths: []int{24, 32}, Depths: []int{1, 2}, Kernels: []int{3, 5}, Expands: []float64{2, 3}, Stride: 2, Act: "relu"},
 			{Widths: []int{32, 48}, Depths: []int{1, 2}, Kernels: []int{3, 5}, Expands: []float64{2, 3, 4}, Stride: 2, Act: "relu"},
 			{Widths: []int{48, 64}, Depths: []int{1, 2}, Kernels: []int{3, 5}, Expands: []float64{2, 3, 4}, Stride: 2, Act: "relu"},
-			{Widths: []int{64, 80}, Depths: []int{1}, Kernels: []int{3}, Expands: []float64{2, 3}, Stride: 2, Act: "relu"},
 		},
-		HeadWidths: []int{48, 64}, HeadAct: "relu", Detect: []int{1, 2, 3},
+		HeadWidths: []int{48, 64}, HeadAct: "relu", Detect: []int{0, 1, 2},
 		WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16},
 	},
 	{ // CIFAR-10 at its own size: 3 to 24 MMACs

@@ -54,10 +54,10 @@ func cellLabels(layers []space.Layer, batch int) []int {
 const (
 	// levelReach is the longest side of an object that a head but the last is
 	// given, in strides (FCOS bounds the distances to the sides likewise, section 3.2).
-	levelReach = 2.0
+	levelReach = 4.0
 	// centreReach is how far from an object's centre its cells lie at most, in
 	// strides along each axis (centre sampling of FCOS's later versions; there 1.5).
-	centreReach = 0.75
+	centreReach = 0.5
 )
 
 // assign gives each cell the object that it shall find, by index, or -1: of the
