@@ -22,6 +22,10 @@ type Runner struct {
 	Cores int
 	// Force names stages that run even if they are fresh.
 	Force []string
+	// Share, if set, is a folder that artifacts are shared through with other
+	// runs; it is made if there is none. A stage that it has the answer of does not
+	// run, unless it is forced or Exclusive: those measure the machine.
+	Share string
 	// Retry says how often a stage is tried again after an error that may pass.
 	Retry Retry
 	// Begin, if set, is called once the folder is this process's alone, before

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,7 @@ func (e *execution) work(ctx context.Context, s *Stage, v verdict) {
 }
 
 func (e *execution) attempt(ctx context.Context, s *Stage, v verdict) (*Record, error) {
+	begin := time.Now()
 	p := &Pass{
 		stage: s, dir: e.Dir, inputs: v.inputs,
 		work:   filepath.Join(e.Dir, workFolder, s.Name+"-"+v.action.short()),
@@ -30,8 +32,16 @@ func (e *execution) attempt(ctx context.Context, s *Stage, v verdict) (*Record, 
 	if err := prepare(p.work, s.Makes); err != nil {
 		return nil, err
 	}
-	if err := call(ctx, p); err != nil {
+	known, err := e.shared(p, s, v)
+	if err != nil {
 		return nil, err
+	}
+	if known == nil {
+		if err := call(ctx, p); err != nil {
+			return nil, err
+		}
+	} else {
+		p.summary = known.Summary
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err // a stage that returns nil when cancelled has made half a thing
@@ -44,10 +54,32 @@ func (e *execution) attempt(ctx context.Context, s *Stage, v verdict) (*Record, 
 	if err != nil {
 		return nil, err
 	}
-	return &Record{
+	r := &Record{
 		Action: v.action, Version: s.Version, Settings: settings, Inputs: v.inputs,
-		Artifacts: artifacts, Summary: p.summary,
-	}, nil
+		Artifacts: artifacts, Summary: p.summary, Seconds: time.Since(begin).Seconds(), Finished: time.Now().UTC(),
+	}
+	if shareable(e.Share, s) && known == nil {
+		if err := sharedStore(e.Share).put(r, e.Dir); err != nil {
+			e.events <- Event{Kind: Log, Stage: s.Name, Text: fmt.Sprintf("not shared: %v", err)} // the run has its own
+		}
+	}
+	return r, nil
+}
+
+// shared takes the stage's artifacts from the shared store, if it has them and
+// the stage was not forced.
+func (e *execution) shared(p *Pass, s *Stage, v verdict) (*Record, error) {
+	if !shareable(e.Share, s) || slices.Contains(e.Force, s.Name) {
+		return nil, nil
+	}
+	r, ok, err := sharedStore(e.Share).fetch(v.action, filepath.Join(p.work, outputs), s.Makes)
+	if err != nil || ok {
+		if ok {
+			e.events <- Event{Kind: Log, Stage: s.Name, Text: fmt.Sprintf("taken from %s, where it took %s", e.Share, time.Duration(r.Seconds*float64(time.Second)).Round(time.Second/10))}
+		}
+		return r, err
+	}
+	return nil, prepare(p.work, s.Makes)
 }
 
 // call runs the stage's function. A panic in it is a bug, and is reported with

@@ -22,11 +22,12 @@ type planStage struct {
 	Exclusive bool     `json:"exclusive"`
 	Fresh     bool     `json:"fresh"`
 	Reason    string   `json:"reason,omitempty"` // why it would run
+	Shared    bool     `json:"shared,omitempty"` // would not run, but be taken from the shared store
 	Action    string   `json:"action,omitempty"` // empty while an input is yet to be made
 }
 
 func (a *app) planCommand() *cobra.Command {
-	var out, format string
+	var out, format, share string
 	var set []string
 	formats := slices.Sorted(maps.Keys(pipeline.Pictures))
 	cmd := &cobra.Command{
@@ -58,17 +59,23 @@ func (a *app) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(planAnswer(out, steps), func(w io.Writer) { fmt.Fprint(w, picture(steps)) })
+			for i, st := range steps {
+				if pipeline.Shared(share, st) {
+					steps[i].Reason += ", but the shared store has it"
+				}
+			}
+			return a.print(planAnswer(out, steps, share), func(w io.Writer) { fmt.Fprint(w, picture(steps)) })
 		},
 		ValidArgsFunction: completePresets,
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "run folder (default runs/NAME)")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "override a setting, key.path=value; may be repeated")
+	shareFlag(cmd, &share)
 	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(formats, ", "))
 	return cmd
 }
 
-func planAnswer(dir string, steps []pipeline.Step) any {
+func planAnswer(dir string, steps []pipeline.Step, share string) any {
 	answer := struct {
 		Dir    string      `json:"dir"`
 		Fresh  bool        `json:"fresh"` // nothing would run
@@ -79,7 +86,7 @@ func planAnswer(dir string, steps []pipeline.Step) any {
 		answer.Fresh = answer.Fresh && st.Fresh
 		answer.Stages = append(answer.Stages, planStage{
 			Name: s.Name, Doc: s.Doc, Needs: append([]string{}, s.Needs...), Makes: s.Makes, Exclusive: s.Exclusive,
-			Fresh: st.Fresh, Reason: st.Reason, Action: string(st.ActionID),
+			Fresh: st.Fresh, Reason: st.Reason, Shared: pipeline.Shared(share, st), Action: string(st.ActionID),
 		})
 	}
 	return answer

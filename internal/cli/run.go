@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -27,15 +28,21 @@ func (a *app) runCommand() *cobra.Command {
 	var out string
 	var set, force []string
 	var jobs int
+	var share string
 	var machines Place
 	cmd := &cobra.Command{
 		Use:   "run PRESET|FILE",
 		Short: "Run the whole pipeline, or what is left of it",
 		Long: `Brings a run folder up to date: stages whose settings, inputs and outputs are as
-they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
+they were are skipped. After Ctrl-C, or a kill, the same command goes on.
+
+With --share, runs that differ in a part of their settings share the rest: what a
+stage makes is put into that folder, by what it depends on, and a run that needs
+the same takes it from there. Stages that measure the machine are not shared.`,
 		Example: `  hanas run quick
   hanas run cifar10 --set data.path=DIR
   hanas run my.yaml --out runs/try2 --set search.latency_ms=0.5 --force lut
+  hanas run quick --share ~/hanas --set search.memory_mb=0.1 --out runs/small
   hanas run cifar10 --temporal temporal:7233 --artifacts s3://bucket`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +65,7 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 				return err
 			}
 			r := pipeline.Runner{
-				Dir: out, Stages: table, Jobs: jobs, Force: force, Listener: show(c),
+				Dir: out, Stages: table, Jobs: jobs, Share: share, Force: force, Listener: show(c),
 				Begin: func() error { return keepConfig(out, cfg) },
 			}
 			sum, err := r.Run(cmd.Context())
@@ -74,6 +81,7 @@ they were are skipped. After Ctrl-C, or a kill, the same command goes on.`,
 	cmd.Flags().StringArrayVar(&set, "set", nil, "override a setting, key.path=value; may be repeated")
 	cmd.Flags().StringArrayVar(&force, "force", nil, "run this stage even if it is fresh; may be repeated")
 	cmd.Flags().IntVarP(&jobs, "jobs", "j", 0, "stages that may run side by side (default: one a core)")
+	shareFlag(cmd, &share)
 	machines.flags(cmd)
 	completeFlag(cmd, "force", a.completeStages)
 	return cmd
@@ -127,4 +135,9 @@ func completePresets(_ *cobra.Command, args []string, _ string) ([]string, cobra
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return configs.Presets(), cobra.ShellCompDirectiveDefault
+}
+
+// shareFlag is --share, the shared store of artifacts.
+func shareFlag(cmd *cobra.Command, share *string) {
+	cmd.Flags().StringVar(share, "share", os.Getenv("HANAS_SHARE"), "folder that artifacts are shared through with other runs (default $HANAS_SHARE, or none)")
 }
