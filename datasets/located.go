@@ -62,3 +62,12 @@ func (l *Located) gather() {
 func (p Placed) Inside(b Box) Box {
 	return Box{b.X*p.ScaleX + float64(p.X), b.Y*p.ScaleY + float64(p.Y), b.W * p.ScaleX, b.H * p.ScaleY}
 }
+
+// Categories are those of all objects.
+func (l *Located) Categories() []int32 {
+	out := make([]int32, len(l.Scenes.Objects))
+	for i, o := range l.Scenes.Objects {
+		out[i] = int32(o.Category)
+	}
+	return out
+}

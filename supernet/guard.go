@@ -153,7 +153,11 @@ func parseHealth(text string) (health, error) {
 func (t *Trainer) everyClass() error {
 	k := t.Net.Space.Classes
 	count := make([]int, k)
-	for i, label := range t.Images.Labels {
+	labels := t.Images.Labels
+	if t.Images.Located != nil {
+		labels = t.Images.Located.Categories()
+	}
+	for i, label := range labels {
 		if label < 0 || int(label) >= k {
 			return fmt.Errorf("supernet: train: image %d has class %d, the space has classes 0 to %d", i, label, k-1)
 		}

@@ -194,7 +194,8 @@ func (t *Trainer) prepare() error {
 		if t.Images.Located == nil {
 			return fmt.Errorf("supernet: train: space %s makes detectors, the images have no boxes (use data of scenes)", sp.Name)
 		}
-	} else if err := t.everyClass(); err != nil {
+	}
+	if err := t.everyClass(); err != nil {
 		return err
 	}
 	if set.Steps {
