@@ -102,6 +102,7 @@ type Predictor struct {
 
 // Lut says how this machine is measured.
 type Lut struct {
+	Table      string  `json:"table"`       // a table of another device to take instead of timing this machine; empty = time
 	Device     string  `json:"device"`      // name for this machine; empty = its processor's
 	Threads    int     `json:"threads"`     // of the runtime
 	Repeats    int     `json:"repeats"`     // timed runs a layer, in random order over several rounds

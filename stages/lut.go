@@ -36,6 +36,9 @@ const maxDrift = 0.05
 // runLut times every distinct layer of the space, then whole networks to fit
 // the correction and others to judge it.
 func (e *Env) runLut(ctx context.Context, p *pipeline.Pass) error {
+	if e.Config.Lut.Table != "" {
+		return e.importLut(p)
+	}
 	rt, err := e.ort(ctx)
 	if err != nil {
 		return err

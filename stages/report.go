@@ -187,7 +187,7 @@ func hypervolumes(s searchRecord) []report.Progress {
 
 func (e *Env) tableSummary(a *artifacts) report.TableSummary {
 	t := report.TableSummary{
-		Device: a.table.Device, Source: "profiled through " + a.table.Runtime, Rows: a.table.Len(),
+		Device: a.table.Device, Source: tableSource(a.table), Rows: a.table.Len(),
 		ErrorPC: 100 * a.latency.Report.Corrected.MAPE, Checked: a.latency.Report.N,
 	}
 	times := map[string][]float64{}
@@ -216,6 +216,14 @@ func (e *Env) tableSummary(a *artifacts) report.TableSummary {
 	return t
 }
 
+// tableSource says how the table came to be.
+func tableSource(t *latency.Table) string {
+	if t.Host == "" && t.Provenance != latency.MeasuredHere {
+		return "a table of " + string(t.Provenance) + " figures"
+	}
+	return "profiled through " + t.Runtime
+}
+
 func (e *Env) notes(a *artifacts) []string {
 	notes := []string{
 		"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
@@ -227,6 +235,9 @@ func (e *Env) notes(a *artifacts) []string {
 			first.RMSEpp, first.BiasPP, first.N, last.RMSEpp, last.BiasPP, n))
 	}
 	notes = append(notes, tuningNotes(a.validation.Models)...)
+	if e.Config.Lut.Table != "" {
+		notes = append(notes, fmt.Sprintf("Latencies are those of %s by a table that was given (%s); what validation measured is of this machine and does not compare.", a.table.Device, filepath.Base(e.Config.Lut.Table)))
+	}
 	if a.data.Info.Kind == "glyphs" {
 		notes = append(notes, "The images are glyphs drawn by the program, a stand-in that needs no download.")
 	}

@@ -8,6 +8,7 @@
 package stages
 
 import (
+	"path/filepath"
 	"slices"
 
 	"hanas/configs"
@@ -65,6 +66,10 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 	if cfg.Export.FineTune > 0 {
 		exporting["supernet"] = cfg.Supernet
 	}
+	timing := settings{"lut": cfg.Lut}
+	if cfg.Lut.Table != "" {
+		timing["files"] = []string{stamp(cfg.Lut.Table), stamp(filepath.Join(filepath.Dir(cfg.Lut.Table), estimatorFile))}
+	}
 	stages := []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
@@ -87,8 +92,8 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Makes: []string{predictorFile, predictorJSON}, Settings: with(settings{"predictor": cfg.Predictor}), Cores: 1, Run: e.runPredictor,
 		},
 		{
-			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine", Version: 3,
-			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(settings{"lut": cfg.Lut}), Exclusive: true, Cores: 1, Run: e.runLut,
+			Name: "lut", Doc: "times every distinct layer and some whole networks on this machine, or takes a table", Version: 3,
+			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(timing), Exclusive: true, Cores: 1, Run: e.runLut,
 		},
 		{
 			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 2,
