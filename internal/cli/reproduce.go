@@ -8,6 +8,6 @@ func (a *app) reproduceCommand() *cobra.Command {
 		Short:   "Print published figures beside those obtained here",
 		Example: "  hanas reproduce table1",
 	}
-	cmd.AddCommand(a.reproduceTable1Command(), a.reproduceJointCommand())
+	cmd.AddCommand(a.reproduceTable1Command(), a.reproduceJointCommand(), a.reproduceMatrixCommand())
 	return cmd
 }
