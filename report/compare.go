@@ -43,6 +43,7 @@ func Compare(w io.Writer, runs []Named) error {
 		return fmt.Errorf("report: compare: %d runs (want 2 to %d)", len(runs), mostCompared)
 	}
 	b := newExploreBuilder()
+	b.called(runs[0].Data)
 	var names []string
 	for i, r := range runs {
 		names = append(names, r.Name)
@@ -75,6 +76,7 @@ func caveats(runs []Named) []string {
 	}{
 		{func(r *Run) string { return fmt.Sprint(r.Dataset, " ", r.Images) }, "The runs are on different images: their accuracies do not compare."},
 		{func(r *Run) string { return fmt.Sprint(r.Device, " ", r.Runtime, " ", r.Threads) }, "The runs are for different devices or runtimes: their latencies do not compare."},
+		{func(r *Run) string { return r.Metric }, "The runs are of different tasks: their accuracies do not compare."},
 		{func(r *Run) string { return r.Space }, "The runs search different spaces."},
 	} {
 		for _, r := range runs[1:] {

@@ -67,6 +67,7 @@ type Run struct {
 	Dataset    string  `json:"dataset,omitempty"`
 	Images     [3]int  `json:"images"` // train, val, test
 	Classes    int     `json:"classes,omitempty"`
+	Metric     string  `json:"metric,omitempty"` // what accuracies are: top-1 if empty, or COCO's AP
 	ImageSize  int     `json:"image_size,omitempty"`
 
 	Device  string `json:"device,omitempty"`  // that latency is for
@@ -75,6 +76,29 @@ type Run struct {
 	Threads int    `json:"threads,omitempty"` // of a latency measurement
 
 	Settings []Setting `json:"settings,omitempty"`
+}
+
+// topOne is the metric of classifiers: a share of images.
+const topOne = "top-1"
+
+// metric is what the run's accuracies are called, and that of a looser kind
+// beside it.
+func (d *Data) metric() (name, loose string) {
+	switch d.Run.Metric {
+	case "", topOne:
+		return topOne, "top-5"
+	case "AP":
+		return "AP", "AP at IoU 0.5"
+	}
+	return d.Run.Metric, "looser"
+}
+
+// accuracyAxis is the label of an axis of accuracies.
+func (d *Data) accuracyAxis() string {
+	if name, _ := d.metric(); name != topOne {
+		return name
+	}
+	return "top-1 accuracy"
 }
 
 // Setting is one line of the configuration.

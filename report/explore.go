@@ -12,6 +12,8 @@ import (
 // figure. Keys are short, and texts and layers are said once, because a page of
 // ten thousand networks must stay small.
 type explorer struct {
+	Metric string          `json:"metric"` // what accuracies are called
+	Label  string          `json:"axis"`
 	Series []exploreSeries `json:"series"`
 	Of     []int           `json:"of"`       // series of each network
 	Acc    []short         `json:"acc"`      // accuracy it is drawn at; measured where there is one
@@ -64,6 +66,7 @@ var exploreOrder = []Provenance{Absent, Measured, Imported, Predicted, Modelled}
 // exploreRun is the explorer of one run; nil when there is nothing to draw.
 func exploreRun(d *Data) *explorer {
 	b := newExploreBuilder()
+	b.called(d)
 	b.group("found by the search", "found", d.Front, d.Shapes)
 	b.group("random search, as many evaluations", "random", d.Random, d.Shapes)
 	b.group("scored samples", "scored", d.Scored, d.Shapes)
@@ -94,6 +97,12 @@ func newExploreBuilder() *exploreBuilder {
 		b.Marks = append(b.Marks, m)
 	}
 	return b
+}
+
+// called takes the names of what accuracies are.
+func (b *exploreBuilder) called(d *Data) {
+	b.Metric, _ = d.metric()
+	b.Label = d.accuracyAxis()
 }
 
 // group adds networks as a series, by latency. Those without an accuracy have

@@ -14,10 +14,11 @@ type headline struct{ Big, Unit, Text string }
 // headlines picks what a reader wants to know first; at most five.
 func headlines(d *Data) []headline {
 	var out []headline
+	metric, _ := d.metric()
 	if w, f, where := bestWinner(d); w != nil {
-		text := fmt.Sprintf("top-1 of %s on %s images, %s", w.Name, where, f.From)
+		text := fmt.Sprintf("%s of %s on %s images, %s", metric, w.Name, where, f.From)
 		if where == "test" && w.TestN > 0 {
-			text = fmt.Sprintf("top-1 of %s on %s test images, %s", w.Name, whole(w.TestN), f.From)
+			text = fmt.Sprintf("%s of %s on %s test images, %s", metric, w.Name, whole(w.TestN), f.From)
 		}
 		out = append(out, headline{fmt.Sprintf("%.1f", 100*f.Value), "%", text})
 	}
@@ -126,14 +127,15 @@ func (t table) first(n int) table {
 	return t
 }
 
-func winnersTable(list []Winner) table {
+func winnersTable(d *Data) table {
+	metric, loose := d.metric()
 	t := table{Head: []string{
-		"", "top-1 test", "95 % interval", "top-5 test", "top-1 val", "scored = shipped", "latency predicted", "latency measured",
+		"", metric + " test", "95 % interval", loose + " test", metric + " val", "scored = shipped", "latency predicted", "latency measured",
 		"file", "weights", "peak activations", "params", "MACs",
 	}, Left: 1}
-	for _, w := range list {
+	for _, w := range d.Winners {
 		interval := "–"
-		if w.Top1Test.Has() && w.TestN > 0 {
+		if metric == topOne && w.Top1Test.Has() && w.TestN > 0 { // of a share; an AP is none
 			lo, hi := eval.Wilson(int(math.Round(w.Top1Test.Value*float64(w.TestN))), w.TestN)
 			interval = fmt.Sprintf("%.1f – %.1f %%", 100*lo, 100*hi)
 		}
@@ -190,8 +192,8 @@ func count(n int64) string {
 }
 
 // frontTable lists the points of a front by latency.
-func frontTable(points []Point) table {
-	t := table{Head: []string{"latency", "top-1 in search", "top-1 scored", "weights", "energy", "weight bits", "activation bits", "arch"}}
+func frontTable(points []Point, metric string) table {
+	t := table{Head: []string{"latency", metric + " in search", metric + " scored", "weights", "energy", "weight bits", "activation bits", "arch"}}
 	sorted := slices.Clone(points)
 	slices.SortStableFunc(sorted, func(a, b Point) int {
 		switch {
@@ -234,8 +236,12 @@ func kindsTable(s TableSummary) table {
 	return t.trim()
 }
 
-// publishedTable prints published rows and, below, what was obtained here.
+// publishedTable prints published rows and, below, what was obtained here; none
+// for detectors, of which nothing is published.
 func publishedTable(d *Data) table {
+	if name, _ := d.metric(); name != topOne {
+		return table{}
+	}
 	t := table{Head: []string{"model", "figures", "top-1", "latency", "params", "memory", "power"}, Left: 2}
 	rows := d.Published
 	if rows == nil {

@@ -29,14 +29,15 @@ func Markdown(w io.Writer, d *Data) error {
 	for _, n := range d.Notes {
 		m.linef("> %s\n", escape(n))
 	}
-	m.table("Exported networks", winnersTable(d.Winners))
+	m.table("Exported networks", winnersTable(d))
 	if len(d.Winners) > 0 {
 		m.linef("")
 	}
 	for _, win := range d.Winners {
 		m.linef("- %s: `%s`, file `%s`", escape(win.Name), code(win.Arch), code(win.File))
 	}
-	front := frontTable(d.Front)
+	metric, _ := d.metric()
+	front := frontTable(d.Front, metric)
 	if n := len(front.Rows); n > mostRows {
 		front.Rows = front.Rows[:mostRows]
 		m.table(fmt.Sprintf("Front (the fastest %d of %d)", mostRows, n), front)

@@ -60,7 +60,7 @@ func pointDots(points []Point, class, name string) []dot {
 			continue
 		}
 		var tip strings.Builder
-		fmt.Fprintf(&tip, "%s\ntop-1 %s", name, figure(p.Accuracy, percent2))
+		fmt.Fprintf(&tip, "%s\naccuracy %s", name, figure(p.Accuracy, percent2))
 		if p.Measured.Has() {
 			fmt.Fprintf(&tip, "   scored %s", figure(p.Measured, percent2))
 		}
@@ -106,7 +106,7 @@ func frontPlot(d *Data) template.HTML {
 	if len(found) == 0 {
 		return ""
 	}
-	p := newPlot(1060, 460, axis{label: "latency of one image, ms (log scale)", log: true, print: plain}, axis{label: "top-1 accuracy", print: ratio})
+	p := newPlot(1060, 460, axis{label: "latency of one image, ms (log scale)", log: true, print: plain}, axis{label: d.accuracyAxis(), print: ratio})
 	var xs, ys []float64
 	for _, q := range slices.Concat(found, random) {
 		xs, ys = append(xs, q.x), append(ys, q.y)
@@ -134,7 +134,7 @@ func frontPlot(d *Data) template.HTML {
 // memoryPlot draws accuracy over memory: every point that no other beats in
 // these two is joined by the line.
 func memoryPlot(d *Data) template.HTML {
-	p := newPlot(520, 340, axis{label: "memory of the weights, kB (log scale)", log: true, print: plain}, axis{label: "top-1 accuracy", print: ratio})
+	p := newPlot(520, 340, axis{label: "memory of the weights, kB (log scale)", log: true, print: plain}, axis{label: d.accuracyAxis(), print: ratio})
 	byMemory := func(list []dot) []dot {
 		list = slices.DeleteFunc(list, func(q dot) bool { return !(q.memory > 0) })
 		for i := range list {
@@ -194,7 +194,7 @@ func (p *plot) baselines(list []Baseline) {
 			continue
 		}
 		x, y := p.x.at(b.Latency.Value), p.y.at(b.Accuracy.Value)
-		tip := fmt.Sprintf("%s\ntop-1 %s\nlatency %s\nweights %s", b.Name, figure(b.Accuracy, percent2), figure(b.Latency, ms), figure(b.Memory, size))
+		tip := fmt.Sprintf("%s\naccuracy %s\nlatency %s\nweights %s", b.Name, figure(b.Accuracy, percent2), figure(b.Latency, ms), figure(b.Memory, size))
 		p.el("rect", "", "x", num(x-5), "y", num(y-5), "width", "10", "height", "10", "class", "base",
 			"transform", "rotate(45 "+num(x)+" "+num(y)+")", "data-tip", tip)
 		labelY := y + 21
@@ -327,7 +327,7 @@ func trainingPlots(steps []Step) (loss, accuracy template.HTML) {
 	}
 	x := axis{label: "training steps", print: plain}
 	return linePlot(x, axis{label: "loss, nats", print: plain}, []series{largest, others}),
-		linePlot(x, axis{label: "top-1 accuracy", print: ratio}, []series{right})
+		linePlot(x, axis{label: "accuracy on the step's images", print: ratio}, []series{right})
 }
 
 // bins cuts n items into at most most ranges of nearly equal length.

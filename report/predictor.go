@@ -24,7 +24,7 @@ func predictorTable(p PredictorFit) table {
 
 // bandsTable is how well networks of like accuracy are told apart.
 func bandsTable(p PredictorFit) table {
-	t := table{Head: []string{"true top-1", "τ-b", "RMSE", "bias", "sub-networks"}, Left: 1}
+	t := table{Head: []string{"true accuracy", "τ-b", "RMSE", "bias", "sub-networks"}, Left: 1}
 	for _, b := range p.Bands {
 		t.Rows = append(t.Rows, []string{
 			percent2(b.From) + " to " + percent2(b.To), fmt.Sprintf("%.3f", b.Tau), fmt.Sprintf("%.2f pp", b.RMSEpp), fmt.Sprintf("%+.2f pp", b.BiasPP), whole(b.N),

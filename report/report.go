@@ -135,9 +135,10 @@ func dress() (template.CSS, template.JS, error) {
 }
 
 func newView(d *Data) *view {
+	metric, _ := d.metric()
 	v := &view{
 		Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
-		FrontRows: frontTable(d.Front).first(mostTips), FrontSize: len(d.Front), RandomRows: frontTable(d.Random).first(mostTips), Winners: winnersTable(d.Winners), Published: publishedTable(d),
+		FrontRows: frontTable(d.Front, metric).first(mostTips), FrontSize: len(d.Front), RandomRows: frontTable(d.Random, metric).first(mostTips), Winners: winnersTable(d), Published: publishedTable(d),
 		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d), Patterns: patternsTable(d),
 		TableNote: tableNote(d.Table),
 		Facts:     runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
@@ -146,7 +147,7 @@ func newView(d *Data) *view {
 	if v.Title == "" {
 		v.Title = "Search report"
 	}
-	v.Accuracy = pairPlot(d.Accuracy, "top-1", ratio, false)
+	v.Accuracy = pairPlot(d.Accuracy, metric, ratio, false)
 	v.Latency = pairPlot(d.Latency, "latency in ms", plain, true)
 	v.Loss, v.Learning = trainingPlots(d.Training)
 	if d.Predictor.NTest > 0 {

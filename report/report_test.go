@@ -210,3 +210,29 @@ func TestPublishedTable(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 }
+
+// TestDetectorsHaveAP: a report of detectors says AP where one of classifiers says
+// top-1, gives no interval of a share, and prints no published classifiers.
+func TestDetectorsHaveAP(t *testing.T) {
+	d := demo()
+	d.Run.Metric = "AP"
+	var md, page bytes.Buffer
+	if err := report.Markdown(&md, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.HTML(&page, d); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"report.md": md.String(), "report.html": page.String()} {
+		for _, not := range []string{"top-1", "top-5", "95 % interval", "MobileNet"} {
+			if strings.Contains(text, not) {
+				t.Errorf("%s of detectors says %q", name, not)
+			}
+		}
+		for _, want := range []string{"AP test", "AP at IoU 0.5 test", "AP in search", "AP of "} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s of detectors lacks %q", name, want)
+			}
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (e *Env) reportRun(a *artifacts) *report.Data {
 	return &report.Data{Title: title, Run: report.Run{
 		Preset: e.Config.Name, Command: "hanas run " + e.Config.Name, Seed: e.Config.Seed,
 		Space: e.Space.Name, SpaceLog10: e.Space.Log10Size(), Dataset: dataName(e.Config.Data),
-		Images: [3]int{a.data.Train, a.data.Val, a.data.Test}, Classes: len(a.data.Info.Classes), ImageSize: a.data.Info.Size,
+		Images: [3]int{a.data.Train, a.data.Val, a.data.Test}, Classes: len(a.data.Info.Classes), Metric: e.task().metric, ImageSize: a.data.Info.Size,
 		Device: a.table.Device, Machine: fmt.Sprintf("%s, %d cores", m.CPU, m.Cores), Runtime: a.table.Runtime + " " + a.table.Version, Threads: a.table.Threads,
 	}}
 }

@@ -108,7 +108,7 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 6,
+			Name: "report", Doc: "draws the tables and plots", Version: 7,
 			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},

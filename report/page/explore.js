@@ -99,7 +99,7 @@
     function facts(i) {
       var out = [];
       function add(name, column, print) { if (m.has(i, column)) { out.push([name, print(m[column][i]), m.mark(i, column)]); } }
-      add("top-1", "acc", H.percent);
+      add(data.metric, "acc", H.percent);
       if (m.mark(i, "acc").from === "measured" && m.mark(i, "search").from === "predicted") { add("the search saw", "search", H.percent); }
       add("latency", "ms", H.ms);
       add("weights", "bytes", H.size);

@@ -125,7 +125,7 @@
       ctx.save();
       ctx.translate(12, (h - pad.bottom + pad.top) / 2);
       ctx.rotate(-Math.PI / 2);
-      ctx.fillText("top-1 accuracy", 0, 0);
+      ctx.fillText(m.data.axis, 0, 0);
       ctx.restore();
     }
     // stairs is the best accuracy at or below each place, of one series.
