@@ -59,7 +59,7 @@ func encode(t testing.TB, rows []row, imageName, metadata string) []byte {
 		img.FieldBuilder(1).(*array.StringBuilder).Append(r.path)
 		b.Field(1).(*array.Int64Builder).Append(r.label)
 	}
-	rec := b.NewRecord()
+	rec := b.NewRecordBatch()
 	defer rec.Release()
 	var out bytes.Buffer
 	w, err := pqarrow.NewFileWriter(schema, &out, parquet.NewWriterProperties(parquet.WithMaxRowGroupLength(16)), pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
@@ -167,7 +167,7 @@ func TestParquetUnknownColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(b.NewRecord()); err != nil {
+	if err := w.Write(b.NewRecordBatch()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

@@ -63,7 +63,7 @@ func slowTargets(layers []space.Layer, classes int, objects []datasets.Object) (
 				row = make([]float64, classes+6)
 				row[o.Category] = 1
 				copy(row[classes:], []float64{-l, -tp, r, b, 0, 1})
-				row[classes+4] = 1 - (math.Pow((r-l)/2, 2)+math.Pow((b-tp)/2, 2))
+				row[classes+4] = 1 - (math.Pow((r-l)/2, 2) + math.Pow((b-tp)/2, 2))
 			}
 			if math.IsInf(area, 1) {
 				copy(row[classes:], []float64{-.5, -.5, .5, .5})

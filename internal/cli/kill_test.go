@@ -3,10 +3,12 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,8 @@ validate: {runs: 5}
 var decided = []string{"data.json", "supernet.safetensors", "archs.txt", "samples.arrow", "predictor.onnx", "predictor.json"}
 
 // TestKilledRun: a run that is killed again and again, at random moments, ends
-// with the bytes of one that was not.
+// with the bytes of one that was not. HANAS_KILLS=50 adds 50 runs that are killed
+// once each, at any moment.
 func TestKilledRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a whole run")
@@ -98,5 +101,29 @@ func TestKilledRun(t *testing.T) {
 	}
 	if _, text := run("killed", time.Minute); !strings.Contains(text, "nothing to do") {
 		t.Errorf("another call says %q", text)
+	}
+	more, _ := strconv.Atoi(os.Getenv("HANAS_KILLS"))
+	hit := 0
+	for i := range more {
+		out := fmt.Sprint("once-", i)
+		if done, _ := run(out, time.Duration(rng.Float64()*float64(took))); !done {
+			hit++
+		}
+		if done, text := run(out, 5*time.Minute); !done {
+			t.Fatal(text)
+		}
+		for _, name := range decided {
+			want, err := os.ReadFile(filepath.Join(dir, "whole", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(filepath.Join(dir, out, name)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %s differs (%v)", out, name, err)
+			}
+		}
+		os.RemoveAll(filepath.Join(dir, out))
+	}
+	if more > 0 {
+		t.Logf("%d of %d more runs were killed before their end", hit, more)
 	}
 }

@@ -66,11 +66,7 @@ func (a *app) reproduceJoint(ctx context.Context, dir string, set stages.Freedom
 
 // freedomText prints a table of limits, means over seeds, and the gains.
 func freedomText(w io.Writer, f *stages.Freedoms) {
-	head := []string{"latency at most"}
-	for _, n := range f.Names {
-		head = append(head, n)
-	}
-	rows := [][]string{head}
+	rows := [][]string{append([]string{"latency at most"}, f.Names...)}
 	for _, l := range f.Limits {
 		row := []string{fmt.Sprintf("%.4g ms", l.LatencyMS)}
 		for _, n := range f.Names {

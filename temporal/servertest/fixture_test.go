@@ -142,8 +142,10 @@ func (s *scene) run() (*process, string) {
 }
 
 func (s *scene) again(dir string) *process {
-	return s.begin(append([]string{"run", s.config, "--out", dir, "--force", "evaluate", "--json",
-		"--heartbeat", "2s", "--patience", "1m", "--shard", fmt.Sprint(s.shard)}, s.place()...)...)
+	return s.begin(append([]string{
+		"run", s.config, "--out", dir, "--force", "evaluate", "--json",
+		"--heartbeat", "2s", "--patience", "1m", "--shard", fmt.Sprint(s.shard),
+	}, s.place()...)...)
 }
 
 // same waits for a run and holds it against the local one: no row lost, none
