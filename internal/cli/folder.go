@@ -56,6 +56,21 @@ func (a *app) open(dir string, c *progress.Console) (*configs.Config, []pipeline
 	return cfg, table, err
 }
 
+// complete refuses a run folder in which a stage is left to run; the report does
+// not count.
+func complete(dir string, table []pipeline.Stage) error {
+	steps, err := pipeline.Plan(dir, table)
+	if err != nil {
+		return badInput(err)
+	}
+	for _, st := range steps {
+		if !st.Fresh && st.Stage.Name != reportStage {
+			return fmt.Errorf("%s is not complete: %s: %s (hanas run goes on from here)", dir, st.Stage.Name, st.Reason)
+		}
+	}
+	return nil
+}
+
 // result embeds a JSON artifact of a run folder in an answer; nil if it is not
 // there or not JSON.
 func result(dir, name string) json.RawMessage {

@@ -36,14 +36,8 @@ Both pages are one file each, which opens without a network.`,
 			if err != nil {
 				return err
 			}
-			steps, err := pipeline.Plan(dir, table)
-			if err != nil {
-				return badInput(err)
-			}
-			for _, st := range steps {
-				if !st.Fresh && st.Stage.Name != reportStage {
-					return fmt.Errorf("%s is not complete: %s: %s (hanas run goes on from here)", dir, st.Stage.Name, st.Reason)
-				}
+			if err := complete(dir, table); err != nil {
+				return err
 			}
 			r := pipeline.Runner{Dir: dir, Stages: table, Force: []string{reportStage}, Listener: show(c)}
 			if _, err := r.Run(cmd.Context()); err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hanas/pipeline"
 	"hanas/stages"
 )
 
@@ -42,14 +41,8 @@ func (a *app) reproduceJoint(ctx context.Context, dir string, set stages.Freedom
 	if err != nil {
 		return err
 	}
-	steps, err := pipeline.Plan(dir, table)
-	if err != nil {
-		return badInput(err)
-	}
-	for _, st := range steps {
-		if !st.Fresh && st.Stage.Name != reportStage {
-			return fmt.Errorf("%s is not complete: %s: %s (hanas run goes on from here)", dir, st.Stage.Name, st.Reason)
-		}
+	if err := complete(dir, table); err != nil {
+		return err
 	}
 	env, err := stages.NewEnv(cfg, func(line string) { c.Log("", line) })
 	if err != nil {
