@@ -63,9 +63,12 @@ type Supernet struct {
 	Pool       int     `json:"pool"`        // topologies that the random ones are drawn from at a time
 	PoolSteps  int     `json:"pool_steps"`  // steps until the pool is drawn anew
 	FloatSteps float64 `json:"float_steps"` // share of the steps at the start without quantisation
-	Rate       float64 `json:"rate"`        // learning rate at its peak (AdamW)
+	Alone      float64 `json:"alone"`       // share of the steps at the start that train the largest sub-network alone
+	Optimizer  string  `json:"optimizer"`   // "adamw" or "sgd" (Nesterov); empty = adamw
+	Rate       float64 `json:"rate"`        // learning rate at its peak
 	Warmup     float64 `json:"warmup"`      // share of the steps
-	Decay      float64 `json:"decay"`       // decoupled weight decay
+	Decay      float64 `json:"decay"`       // weight decay: decoupled from the gradient with adamw, part of it with sgd
+	Average    float64 `json:"average"`     // share of the old average that a step keeps of the weights that are given in the end; 0 = the last weights
 	Smoothing  float64 `json:"smoothing"`   // of the labels
 	ClipNorm   float64 `json:"clip_norm"`   // bound on the gradient's norm
 	Distil     float64 `json:"distil"`      // share of the largest network's outputs in the others' targets at the end, beside the labels; it grows from 0
@@ -74,6 +77,15 @@ type Supernet struct {
 	// widths of bits one after another, from high to low.
 	LearnSteps bool `json:"learn_steps"`
 	Inherit    bool `json:"inherit"`
+	// Distort, Cutout and Mixup vary the training images beyond shifts and mirrors,
+	// for long trainings: the strength, from 0 to 1, of a random distortion of each; the
+	// side of a hole in each, in pixels; Mixup's alpha, from 0 to 1. 0 = not.
+	Distort float64 `json:"distort"`
+	Cutout  int     `json:"cutout"`
+	Mixup   float64 `json:"mixup"`
+	// Attentive chooses each random sub-network from two: "worst" takes the one that
+	// does worse for its size, "best" the better one; empty = the first.
+	Attentive string `json:"attentive"`
 }
 
 // Sample says which sub-networks are scored.

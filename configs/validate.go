@@ -103,6 +103,17 @@ func (s *Supernet) check(k *checker) {
 	k.least("supernet.pool", s.Pool, 0)
 	k.least("supernet.pool_steps", s.PoolSteps, 0)
 	k.within("supernet.float_steps", s.FloatSteps, 0, 1)
+	k.within("supernet.alone", s.Alone, 0, 1)
+	if s.Optimizer != "" {
+		k.oneOf("supernet.optimizer", s.Optimizer, "adamw", "sgd")
+	}
+	k.within("supernet.average", s.Average, 0, 0.99999)
+	k.within("supernet.distort", s.Distort, 0, 1)
+	k.least("supernet.cutout", s.Cutout, 0)
+	k.within("supernet.mixup", s.Mixup, 0, 1)
+	if s.Attentive != "" {
+		k.oneOf("supernet.attentive", s.Attentive, "worst", "best")
+	}
 	k.within("supernet.rate", s.Rate, 0, 10)
 	k.within("supernet.warmup", s.Warmup, 0, 1)
 	k.within("supernet.decay", s.Decay, 0, 1)
