@@ -127,16 +127,26 @@ type Lut struct {
 
 // Search says what is looked for.
 type Search struct {
-	Population  int     `json:"population"`   // of NSGA-II
-	Evaluations int     `json:"evaluations"`  // distinct sub-networks looked at; random search gets as many
-	Mutation    float64 `json:"mutation"`     // probability a gene; 0 = 1/genes
-	Crossover   float64 `json:"crossover"`    // probability that a child has two parents
-	LatencyMS   float64 `json:"latency_ms"`   // limit; 0 = none
-	MemoryMB    float64 `json:"memory_mb"`    // limit on weights and peak activations, in 10^6 bytes; 0 = none
-	Confidence  float64 `json:"confidence"`   // standard deviations of the predictor that an accuracy is lowered by
-	Gradient    int     `json:"gradient"`     // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
-	LatencyMAPE float64 `json:"latency_mape"` // mean error of the latency estimates on unseen networks above which there is no search; 0 = 0.25, negative = any will do
-	Bits        []int   `json:"bits"`         // weight and activation bits that the device runs; empty = all of the space
+	Population  int     `json:"population"`  // of NSGA-II
+	Evaluations int     `json:"evaluations"` // distinct sub-networks looked at; random search gets as many
+	Mutation    float64 `json:"mutation"`    // probability a gene; 0 = 1/genes
+	Crossover   float64 `json:"crossover"`   // probability that a child has two parents
+	// Objectives are what is minimised, of "error", "latency_ms", "memory_bytes",
+	// "energy_mj", "size_bytes" and "macs"; empty = the first three.
+	Objectives  []string `json:"objectives"`
+	LatencyMS   float64  `json:"latency_ms"`   // limit; 0 = none
+	MemoryMB    float64  `json:"memory_mb"`    // limit on weights and peak activations, in 10^6 bytes; 0 = none
+	EnergyMJ    float64  `json:"energy_mj"`    // limit of an inference; 0 = none
+	SizeKB      float64  `json:"size_kb"`      // limit on weights, scales and biases at their bits, in 10^3 bytes; 0 = none
+	MMACs       float64  `json:"mmacs"`        // limit on multiplications, in 10^6; 0 = none
+	Accuracy    float64  `json:"accuracy"`     // least predicted accuracy, percent; 0 = none
+	PowerW      float64  `json:"power_w"`      // that the device draws while it computes: energy where its table has none; 0 = unknown
+	Confidence  float64  `json:"confidence"`   // standard deviations of the predictor that an accuracy is lowered by
+	Gradient    int      `json:"gradient"`     // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
+	LatencyMAPE float64  `json:"latency_mape"` // mean error of the latency estimates on unseen networks above which there is no search; 0 = 0.25, negative = any will do
+	Bits        []int    `json:"bits"`         // weight and activation bits that the device runs; empty = all of the space
+	// Devices are further ones to search for, with the same predictor: a front each.
+	Devices []Target `json:"devices"`
 }
 
 // Refine says how the predictor is mended where the search goes.

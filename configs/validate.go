@@ -155,15 +155,13 @@ func (s *Search) check(k *checker) {
 	k.within("search.gradient", float64(s.Gradient), 0, 1000)
 	k.within("search.mutation", s.Mutation, 0, 1)
 	k.within("search.crossover", s.Crossover, 0, 1)
-	k.within("search.latency_ms", s.LatencyMS, 0, math.MaxFloat32)
-	k.within("search.memory_mb", s.MemoryMB, 0, math.MaxFloat32)
+	s.checkObjectives(k)
+	s.Limits().check(k, "search.")
+	k.within("search.power_w", s.PowerW, 0, 1e6)
 	k.within("search.confidence", s.Confidence, 0, 10)
 	k.within("search.latency_mape", s.LatencyMAPE, -1, 100)
-	for i, bits := range s.Bits {
-		if !slices.Contains([]int{2, 4, 8, 16}, bits) {
-			k.fault(fmt.Sprintf("search.bits[%d]", i), fmt.Sprintf("is %d (want 2, 4, 8 or 16)", bits))
-		}
-	}
+	checkBits(k, "search.bits", s.Bits)
+	s.checkDevices(k)
 }
 
 func (e *Export) check(k *checker) {
