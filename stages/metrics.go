@@ -76,7 +76,7 @@ func newGoal(names []string, limits configs.Limits, p *pricing) (goal, error) {
 	}
 	asks := slices.Contains(names, "energy_mj") || limits.EnergyMJ > 0
 	if asks && p.energy == nil {
-		return g, fmt.Errorf("stages: search: energy is asked for, and nobody knows that of %s: %s (give a table with energy_mj in every row, or the power it draws as search.power_w)", p.device, p.noEnergy)
+		return g, fmt.Errorf("stages: search: energy is asked for, and nobody knows that of %s: %s (give a table with energy_mj in every row, or the power it draws: search.power_w, or power_w of a further device)", p.device, p.noEnergy)
 	}
 	return g, nil
 }

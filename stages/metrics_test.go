@@ -208,6 +208,9 @@ func TestSearchForDevices(t *testing.T) {
 			t.Errorf("phone: %+v, %v", p, err)
 		}
 	}
+	if !slices.Contains(board.Bits, 8) {
+		t.Errorf("the board runs %v bits", board.Bits)
+	}
 	for _, p := range board.Points {
 		a, err := e.Space.Parse(p.Arch)
 		if err != nil {
@@ -236,6 +239,7 @@ func TestDevicesThatCannotBe(t *testing.T) {
 		"toaster":       {Name: "x", Device: "toaster"},
 		"no such file":  {Name: "x", Table: "nowhere.csv"},
 		"runs no width": {Name: "x", Device: "jetson-orin", Bits: []int{2}},
+		"none of those": {Name: "x", Device: "jetson-orin", Bits: []int{3}},
 	} {
 		_, err := e.searchTarget(t.Context(), target, pr, func(search.Step) {})
 		if err == nil || !strings.Contains(err.Error(), want) {

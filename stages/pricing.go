@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,31 +131,50 @@ func (e *Env) targetPricing(t configs.Target) (*pricing, []int, error) {
 	return p, bits, nil
 }
 
-// deviceBits are the widths that a device runs in any mixture, ascending: of
-// those that are asked for (or all of the space), from the highest down, each
-// that is legal beside those before it.
+// deviceBits are widths that a device runs in any mixture, ascending: of those
+// that are asked for (or all of the space) the largest set of which every two
+// are legal as weights and activations. Of sets as large it is one with 8 bits,
+// and then the narrowest.
 func (e *Env) deviceBits(d *latency.Device, t configs.Target) ([]int, error) {
 	sp := e.Space
-	runs := func(w, a int) error { return d.Check(sp.Layers(sp.WithBits(sp.Largest(), w, a))) }
-	var bits []int
-	var last error
-	for _, b := range slices.Backward(sp.WBits) {
-		if !slices.Contains(sp.ABits, b) || len(t.Bits) > 0 && !slices.Contains(t.Bits, b) {
-			continue
+	var all []int
+	for _, b := range sp.WBits {
+		if slices.Contains(sp.ABits, b) && (len(t.Bits) == 0 || slices.Contains(t.Bits, b)) {
+			all = append(all, b)
 		}
-		err := runs(b, b)
-		for _, other := range bits {
-			err = errors.Join(err, runs(b, other), runs(other, b))
-		}
-		if err != nil {
-			last = err
-			continue
-		}
-		bits = append(bits, b)
 	}
-	if len(bits) == 0 {
-		return nil, fmt.Errorf("stages: device %s: %s runs no width of space %s (%w)", t.Name, d.Name, sp.Name, last)
+	slices.Sort(all)
+	runs := map[[2]int]error{}
+	var why error
+	for _, w := range all {
+		for _, a := range all {
+			runs[[2]int{w, a}] = d.Check(sp.Layers(sp.WithBits(sp.Largest(), w, a)))
+			why = cmp.Or(why, runs[[2]int{w, a}])
+		}
 	}
-	slices.Sort(bits)
-	return bits, nil
+	var best []int
+	for set := 1; set < 1<<len(all); set++ { // in the order of the widest
+		var bits []int
+		for i, b := range all {
+			if set>>i&1 == 1 {
+				bits = append(bits, b)
+			}
+		}
+		legal := true
+		for _, w := range bits {
+			for _, a := range bits {
+				legal = legal && runs[[2]int{w, a}] == nil
+			}
+		}
+		if legal && (len(bits) > len(best) || len(bits) == len(best) && slices.Contains(bits, 8) && !slices.Contains(best, 8)) {
+			best = bits
+		}
+	}
+	if len(best) == 0 {
+		return nil, fmt.Errorf("stages: device %s: %s runs no width of space %s (%w)", t.Name, d.Name, sp.Name, cmp.Or(why, errNoBits))
+	}
+	return best, nil
 }
+
+// errNoBits is of a device that is asked for widths that the space lacks.
+var errNoBits = errors.New("the space has none of those that are asked for")
