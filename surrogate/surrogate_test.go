@@ -19,7 +19,7 @@ import (
 )
 
 // note10 compiles Once-for-All's w1.2 space with the tables of the Note10.
-func note10(t *testing.T) (*space.Space, Price, *Compiled) {
+func note10(t testing.TB) (*space.Space, Price, *Compiled) {
 	t.Helper()
 	sp, err := space.Preset("ofa-mbv3-w1.2")
 	if err != nil {
