@@ -86,9 +86,10 @@ type writer struct {
 	units      []Unit
 	set        Settings
 	opset      int
-	readerBits int    // of who reads the last unit's output
-	x          tensor // the value that travels
-	block      tensor // the value at the start of the block, for its add
+	readerBits int        // of who reads the last unit's output
+	x          tensor     // the value that travels
+	block      tensor     // the value at the start of the block, for its add
+	hidden     onnx.Value // between the halves of the last gate in float
 	layers     []space.Layer
 	taps       map[string]tensor // what heads will read, by layer
 	heads      []onnx.Value      // predictions of a detector
@@ -147,7 +148,7 @@ func (w *writer) operator(i int) error {
 
 // integer says whether unit i runs on integer kernels. ONNX Runtime has them
 // for a convolution only between codes, so one whose reader wants floats
-// computes in float, as does one with a hard-swish behind it and the stem.
+// computes in float, as does the stem.
 func (w *writer) integer(i int) bool {
 	l := w.units[i].Layer
 	switch {
@@ -155,8 +156,6 @@ func (w *writer) integer(i int) bool {
 		return false
 	case l.Kind == space.Linear: // QGemm gives floats
 		return true
-	case l.Act != "" && l.Act != "relu" && l.Act != "relu6":
-		return false
 	case l.Kind == space.Conv && l.In <= 4 && !w.set.AllInteger:
 		return false
 	}
@@ -189,12 +188,24 @@ func (w *writer) conv(i int) error {
 	y := w.b.Op("Conv", []onnx.Value{x(), weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
 		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
 	w.x = tensor{value: y, act: l.Act}
+	if integer && l.Act == "hswish" {
+		w.x.act = ""
+		w.hardSwish(l.Name, w.outRange(i).Hi)
+	}
 	if next, ok := w.reader(i); integer && ok {
 		if next.Kind == space.Add || next.Kind == space.SE || w.tapped(i) { // they do not quantise for themselves, or there are two readers
 			w.quantise(l.Name+".out", u.Out, 8)
 		}
 	}
 	return nil
+}
+
+// outRange is what the codes of unit i's output reach.
+func (w *writer) outRange(i int) quant.Range {
+	if next, ok := w.reader(i); !ok || next.Kind == space.Add || next.Kind == space.SE || w.tapped(i) {
+		return w.units[i].Out
+	}
+	return w.units[i+1].In
 }
 
 func (w *writer) linear(i int) error {
@@ -280,35 +291,4 @@ func (w *writer) rounded(name string, values []float32, shape []int, bits int) *
 	q.Wide = w.set.Profile == Compat
 	w.opset = max(w.opset, q.MinOpset())
 	return q
-}
-
-// gate writes squeeze-excite: its two tiny convolutions compute in float on
-// weights packed at the layer's bits; between codes, the gate becomes codes of
-// [0,1] so that the multiply stays in integers.
-func (w *writer) gate(u *Unit) error {
-	l := u.Layer
-	if u.SE == nil || len(u.SE.Reduce) != l.Mid*l.In || len(u.SE.Expand) != l.In*l.Mid || len(u.SE.ReduceBias) != l.Mid || len(u.SE.ExpandBias) != l.In {
-		return fmt.Errorf("its gate weights are missing or do not fit %d channels and %d between", l.In, l.Mid)
-	}
-	conv := func(name string, x onnx.Value, weight, bias []float32, in, out int) onnx.Value {
-		shape, full := []int{out, in, 1, 1}, l.Name+"."+name
-		var v onnx.Value
-		if w.set.Float32 && l.WBits == 16 {
-			v = w.b.Init(full, onnx.From(folded(weight, nil), shape...))
-		} else {
-			v = w.rounded(full, weight, shape, l.WBits).EmitFloat(w.b)
-		}
-		return w.b.Op("Conv", []onnx.Value{x, v, w.b.Init(full+".bias", onnx.From(slices.Clone(bias), out))})
-	}
-	whole := w.float()
-	codes := !w.x.codes.IsZero()
-	w.pool()
-	s := w.b.Op("Relu", []onnx.Value{conv("reduce", w.float(), u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)})
-	s = conv("expand", s, u.SE.Expand, u.SE.ExpandBias, l.Mid, l.In)
-	w.x = tensor{value: w.b.Op("HardSigmoid", []onnx.Value{s}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))}
-	if codes {
-		w.quantise(l.Name+".gate", quant.Range{Lo: 0, Hi: 1}, 8)
-	}
-	w.x = tensor{value: w.b.Op("Mul", []onnx.Value{whole, w.float()})}
-	return nil
 }

@@ -117,7 +117,7 @@ func randomUnit(l space.Layer, rng *rand.Rand) Unit {
 	case space.Linear:
 		u.Weight, u.Bias = normal(l.Out*l.In, l.In), normal(l.Out, 1)
 	case space.SE:
-		u.SE = &SEWeights{normal(l.Mid*l.In, l.In), normal(l.Mid, 1), normal(l.In*l.Mid, l.Mid), normal(l.In, 1)}
+		u.SE = &SEWeights{normal(l.Mid*l.In, l.In), normal(l.Mid, 1), normal(l.In*l.Mid, l.Mid), normal(l.In, 1), unsigned}
 	}
 	return u
 }
