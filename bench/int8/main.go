@@ -5,6 +5,7 @@
 //	go run ./bench/int8 -weights proxyless.pth -net net.config -size 176
 //	go run ./bench/int8 -preset ofa-mbv3-w1.0 -size 224 [-act relu6]
 //	go run ./bench/int8 -baseline mobilenet-v2
+//	go run ./bench/int8 -net net.config      # random weights
 //	go run ./bench/int8 -profile PREFIX …    # ONNX Runtime's own times of every kernel
 package main
 
@@ -13,7 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"hanas/export"
@@ -25,8 +28,8 @@ import (
 )
 
 type flags struct {
-	weights, net, preset, baseline, act, profile, save string
-	size, rounds, batch                                int
+	weights, net, preset, baseline, act, profile, save, also string
+	size, rounds, batch                                      int
 }
 
 func main() {
@@ -38,6 +41,7 @@ func main() {
 	flag.StringVar(&f.act, "act", "", "replace every activation by this one")
 	flag.StringVar(&f.profile, "profile", "", "write ONNX Runtime's traces here")
 	flag.StringVar(&f.save, "save", "", "write the files here")
+	flag.StringVar(&f.also, "also", "", "further ONNX files to time, comma-separated")
 	flag.IntVar(&f.size, "size", 224, "side of the images")
 	flag.IntVar(&f.rounds, "rounds", 200, "rounds; every contender runs once in each")
 	flag.IntVar(&f.batch, "batch", 1, "images a run")
@@ -58,6 +62,14 @@ func (f *flags) network() (*export.Network, error) {
 			return nil, err
 		}
 		return n.Float(), nil
+	case f.net != "":
+		text, err := os.ReadFile(f.net)
+		if err != nil {
+			return nil, err
+		}
+		if layers, err = space.NetConfigLayers(text, f.size); err != nil {
+			return nil, err
+		}
 	case f.preset != "":
 		sp, err := space.Preset(f.preset)
 		if err != nil {
@@ -77,6 +89,7 @@ func (f *flags) network() (*export.Network, error) {
 			layers[i].Act = f.act
 		}
 	}
+	f.size = layers[0].InSize
 	return export.Random("random", layers, 1), nil
 }
 
@@ -101,6 +114,20 @@ func at(n *export.Network, bits int) *export.Network {
 	return &c
 }
 
+// form is one way to write the network.
+type form struct {
+	name  string
+	build func() (*onnx.Model, error)
+}
+
+func others(files string) []form {
+	var all []form
+	for _, file := range strings.FieldsFunc(files, func(r rune) bool { return r == ',' }) {
+		all = append(all, form{filepath.Base(file), func() (*onnx.Model, error) { return onnx.ReadFile(file) }})
+	}
+	return all
+}
+
 type contender struct {
 	name   string
 	runner onnx.Runner
@@ -119,14 +146,11 @@ func (f *flags) run(ctx context.Context) error {
 	}
 	defer rt.Close()
 	var all []*contender
-	for _, c := range []struct {
-		name  string
-		build func() (*onnx.Model, error)
-	}{
+	for _, c := range append([]form{
 		{"float32", func() (*onnx.Model, error) { return export.Build(at(n, 16), export.Settings{Float32: true}) }},
 		{"static", func() (*onnx.Model, error) { return static(at(n, 8)) }},
 		{"hanas", func() (*onnx.Model, error) { return export.Build(at(n, 8), export.Settings{}) }},
-	} {
+	}, others(f.also)...) {
 		m, err := c.build()
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
