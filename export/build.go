@@ -90,6 +90,8 @@ type writer struct {
 	x          tensor     // the value that travels
 	block      tensor     // the value at the start of the block, for its add
 	hidden     onnx.Value // between the halves of the last gate in float
+	open       bool       // a chain of layers to be timed, cut out of a network
+	more       int        // channels of zeros that travel, see widen
 	layers     []space.Layer
 	taps       map[string]tensor // what heads will read, by layer
 	heads      []onnx.Value      // predictions of a detector
@@ -176,7 +178,12 @@ func (w *writer) conv(i int) error {
 		return fmt.Errorf("unknown activation %q", l.Act)
 	}
 	integer := w.integer(i)
-	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel}, integer)
+	w.widen(i)
+	extra, groups := w.extra(i), l.Groups
+	if l.Kind == space.Depthwise {
+		groups += w.more
+	}
+	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel}, extra, integer)
 	if err != nil {
 		return err
 	}
@@ -186,7 +193,10 @@ func (w *writer) conv(i int) error {
 	}
 	p := l.Kernel / 2
 	y := w.b.Op("Conv", []onnx.Value{x(), weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
-		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
+		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", groups))
+	if extra[1] > 0 {
+		w.more = 0
+	}
 	w.x = tensor{value: y, act: l.Act}
 	if integer && l.Act == "hswish" {
 		w.x.act = ""
@@ -211,7 +221,7 @@ func (w *writer) outRange(i int) quant.Range {
 func (w *writer) linear(i int) error {
 	u := &w.units[i]
 	l := u.Layer
-	weight, bias, err := w.weights(u, []int{l.Out, l.In}, w.integer(i))
+	weight, bias, err := w.weights(u, []int{l.Out, l.In}, [2]int{}, w.integer(i))
 	if err != nil {
 		return err
 	}
@@ -241,8 +251,9 @@ func (w *writer) pool() {
 	}
 }
 
-// weights rounds, folds and writes a unit's weights and bias.
-func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.Value, err error) {
+// weights rounds, folds and writes a unit's weights and bias, with extra rows
+// and columns of zeros for integer kernels.
+func (w *writer) weights(u *Unit, shape []int, extra [2]int, integer bool) (weight, bias onnx.Value, err error) {
 	l := u.Layer
 	if len(u.Weight) != onnx.Elements(shape) {
 		return weight, bias, fmt.Errorf("%d weights for shape %v", len(u.Weight), shape)
@@ -267,6 +278,7 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 		q.Fold(u.Gain)
 	}
 	if integer {
+		q.Extra = extra
 		q.Raise(b, w.x.grid.Scale)
 		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale), nil
 	}

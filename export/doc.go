@@ -17,6 +17,9 @@
 // Conv, QuantizeLinear, with nothing between: ReLU and ReLU6 are left to the
 // codes' saturation. ONNX Runtime then runs QLinearConv, QLinearAdd,
 // QLinearGlobalAveragePool, QLinearMul and QGemm, exactly as the integers say.
+// A hard-swish is one Min and one QLinearMul of codes (hswish.go), a
+// squeeze-excite of known ranges two QLinearConv and one QLinearMul (gate.go).
+// Hidden channels are rounded up to 16 when the file is loaded (widen.go).
 // All other layers compute in float on the same rounded weights, which fold to
 // constants when the file is loaded.
 //

@@ -54,18 +54,19 @@ func (w *writer) floatGate(u *Unit) {
 // codes are the gate.
 func (w *writer) integerGate(u *Unit) {
 	l := u.Layer
-	conv := func(name string, weight, bias []float32, in, out int) onnx.Value {
+	conv := func(name string, weight, bias []float32, in, out int, extra [2]int) onnx.Value {
 		q, b := w.rounded(l.Name+"."+name, weight, []int{out, in, 1, 1}, l.WBits), slices.Clone(bias)
+		q.Extra = extra
 		q.Raise(b, w.x.grid.Scale)
 		return w.b.Op("Conv", []onnx.Value{w.float(), q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale)})
 	}
-	w.x = tensor{value: conv("reduce", u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)}
+	w.x = tensor{value: conv("reduce", u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid, [2]int{0, w.more})}
 	w.quantise(l.Name+".hidden", quant.Range{Lo: 0, Hi: u.SE.Hidden.Hi}, 8)
 	raised := slices.Clone(u.SE.ExpandBias)
 	for i := range raised {
 		raised[i] += 3
 	}
-	w.x = tensor{value: conv("expand", u.SE.Expand, raised, l.Mid, l.In)}
+	w.x = tensor{value: conv("expand", u.SE.Expand, raised, l.Mid, l.In, [2]int{w.more, 0})}
 	w.quantise(l.Name+".six", quant.Range{Lo: 0, Hi: 6}, 8)
 	w.x.grid.Scale = 1.0 / 255
 	w.x.name = l.Name + ".gate"

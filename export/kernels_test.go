@@ -151,6 +151,52 @@ func TestNoIslandsOfFloat(t *testing.T) {
 	}
 }
 
+// Depthwise convolutions between integer kernels have a multiple of 16 channels;
+// the file grows by the zeros' scales and biases, not by their weights. That
+// answers stay the same is TestIntegersAreExact's.
+func TestHiddenChannelsAreRoundedUp(t *testing.T) {
+	sp := quickSpace(t)
+	rng := rand.New(rand.NewPCG(33, 4))
+	widened := 0
+	for range 12 {
+		a := sp.WithBits(sp.Random(rng), 8, 8)
+		n := randomNetwork(sp, a, rng)
+		m, err := Build(n, Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes := 0
+		for _, in := range m.Graph.Initializers {
+			if in.Tensor.DType == onnx.Int8 && len(in.Tensor.Shape) == 4 {
+				codes += onnx.Elements(in.Tensor.Shape)
+			}
+		}
+		want := 0
+		for _, l := range sp.Layers(a)[1:] {
+			switch l.Kind {
+			case space.Depthwise:
+				if l.Out%16 != 0 {
+					widened++
+				}
+				want += int(l.Weights())
+			case space.Pointwise:
+				want += int(l.Weights())
+			}
+		}
+		if stem := int(sp.Layers(a)[0].Weights()); codes != want+stem {
+			t.Errorf("%s: %d weights in the file, want %d", sp.Key(a), codes, want+stem)
+		}
+		for _, node := range m.Graph.Nodes {
+			if g := node.IntOr("group", 1); g > 1 && g%16 != 0 {
+				t.Errorf("%s: %s has %d groups", sp.Key(a), node.Name, g)
+			}
+		}
+	}
+	if widened == 0 {
+		t.Error("no network had channels to round up: the test shows nothing")
+	}
+}
+
 // images are normal deviates for every input of r; symbolic sizes become batch.
 func images(r onnx.Runner, batch int, seed uint64) []*onnx.Tensor {
 	var in []*onnx.Tensor

@@ -51,6 +51,8 @@ func chain(units []Unit) (*onnx.Model, error) {
 	last := &units[len(units)-1]
 	w.readerBits = last.Layer.ABits
 	w.b.Prefix(units[0].Layer.Name)
+	w.open = true
+	w.widen(0)
 	w.x = w.input(Input, &units[0])
 	w.block = w.x
 	for i := range units {
@@ -80,6 +82,9 @@ func chain(units []Unit) (*onnx.Model, error) {
 func (w *writer) input(name string, u *Unit) tensor {
 	l := u.Layer
 	shape := []int{1, l.In, l.InSize, l.InSize}
+	if l.Kind == space.Depthwise {
+		shape[1] += w.more
+	}
 	if l.Kind == space.Linear {
 		shape = shape[:2]
 	}
