@@ -2,7 +2,6 @@ package export
 
 import (
 	"fmt"
-	"slices"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -13,24 +12,6 @@ import (
 const (
 	Input  = "image"  // float [N, channels, size, size], normalised
 	Output = "logits" // float [N, classes]
-)
-
-// Profile is the form in which a network is written. All profiles have the
-// same rounded weights.
-type Profile string
-
-// The profiles.
-const (
-	// Quantised is the file to ship: activations are quantised and weights
-	// packed at their own bits. The opset is the lowest that has the types: 25
-	// for 2 bits, 21 for 4, else 13.
-	Quantised Profile = ""
-	// Compat has the same numbers in an opset-13 file for older runtimes:
-	// weights of 2 and 4 bits take 8 bits each.
-	Compat Profile = "compat"
-	// Float leaves activations alone: what quantising them costs is the
-	// difference.
-	Float Profile = "float"
 )
 
 // Settings say how a network is written; the zero value is the file to ship.
@@ -55,13 +36,13 @@ func Build(n *Network, s Settings) (*onnx.Model, error) {
 	if len(n.Units) == 0 {
 		return nil, fmt.Errorf("export: network %q has no layers", n.Arch)
 	}
-	if s.Profile != Quantised && s.Profile != Compat && s.Profile != Float {
-		return nil, fmt.Errorf("export: unknown profile %q (known: the empty one, %q, %q)", s.Profile, Compat, Float)
+	if _, err := ParseProfile(string(s.Profile)); err != nil {
+		return nil, err
 	}
 	w := newWriter("network", n.Units, s)
 	w.readerBits = 16
 	first := n.Units[0].Layer
-	w.x.value = w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize)
+	w.x.value = w.half(w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize))
 	for i := range n.Units {
 		if err := w.unit(i); err != nil {
 			return nil, fmt.Errorf("export: %s: layer %s: %w", n.Arch, n.Units[i].Layer.Name, err)
@@ -70,7 +51,7 @@ func Build(n *Network, s Settings) (*onnx.Model, error) {
 	if len(w.heads) > 0 {
 		w.b.Output(w.b.Name(w.decode(), Boxes))
 	} else {
-		w.b.Output(w.b.Name(w.float(), Output))
+		w.b.Output(w.b.Name(w.full(w.float()), Output))
 	}
 	w.metadata(n)
 	m, err := w.build()
@@ -154,7 +135,7 @@ func (w *writer) operator(i int) error {
 func (w *writer) integer(i int) bool {
 	l := w.units[i].Layer
 	switch {
-	case w.set.Profile == Float || l.ABits > 8 || l.WBits > 8:
+	case w.set.Profile.plain() || l.ABits > 8 || l.WBits > 8:
 		return false
 	case l.Kind == space.Linear: // QGemm gives floats
 		return true
@@ -266,9 +247,8 @@ func (w *writer) weights(u *Unit, shape []int, extra [2]int, integer bool) (weig
 	if u.Step != nil && len(u.Step) != l.Out {
 		return weight, bias, fmt.Errorf("%d steps for %d channels", len(u.Step), l.Out)
 	}
-	if w.set.Float32 && l.WBits == 16 {
-		full := folded(u.Weight, u.Gain)
-		return w.b.Init(l.Name+".weight", onnx.From(full, shape...)), w.b.Init(l.Name+".weight.bias", onnx.From(b, l.Out)), nil
+	if w.trained(l) {
+		return w.floats(l.Name+".weight", folded(u.Weight, u.Gain), shape), w.floats(l.Name+".weight.bias", b, []int{l.Out}), nil
 	}
 	q := w.rounded(l.Name+".weight", u.Weight, shape, l.WBits)
 	if u.Step != nil {
@@ -282,25 +262,14 @@ func (w *writer) weights(u *Unit, shape []int, extra [2]int, integer bool) (weig
 		q.Raise(b, w.x.grid.Scale)
 		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale), nil
 	}
-	return q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(b, l.Out)), nil
-}
-
-// folded is a copy of weights with each row times its gain; nil is 1.
-func folded(weight, gain []float32) []float32 {
-	out := slices.Clone(weight)
-	if gain == nil {
-		return out
-	}
-	per := len(out) / len(gain)
-	for i := range out {
-		out[i] *= gain[i/per]
-	}
-	return out
+	return w.decoded(q), w.floats(q.Name+".bias", b, []int{l.Out}), nil
 }
 
 func (w *writer) rounded(name string, values []float32, shape []int, bits int) *quant.Weight {
 	q := quant.NewWeight(name, values, shape, bits)
 	q.Wide = w.set.Profile == Compat
-	w.opset = max(w.opset, q.MinOpset())
+	if w.set.Profile != Half { // which has no codes in the file
+		w.opset = max(w.opset, q.MinOpset())
+	}
 	return q
 }

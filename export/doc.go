@@ -29,5 +29,5 @@
 // Metadata: hanas.arch and hanas.space (the architecture), hanas.bits (JSON:
 // layer to w<bits>a<bits>), hanas.resolution, hanas.mean, hanas.std (the
 // normalisation that the input expects, RGB in [0,1]), hanas.labels (a line
-// each), hanas.profile ("compat", "float" or absent).
+// each), hanas.profile ("compat", "float", "fp16" or absent).
 package export

@@ -36,12 +36,12 @@ func (w *writer) floatGate(u *Unit) {
 	conv := func(name string, x onnx.Value, weight, bias []float32, in, out int) onnx.Value {
 		shape, full := []int{out, in, 1, 1}, l.Name+"."+name
 		var v onnx.Value
-		if w.set.Float32 && l.WBits == 16 {
-			v = w.b.Init(full, onnx.From(folded(weight, nil), shape...))
+		if w.trained(l) {
+			v = w.floats(full, folded(weight, nil), shape)
 		} else {
-			v = w.rounded(full, weight, shape, l.WBits).EmitFloat(w.b)
+			v = w.decoded(w.rounded(full, weight, shape, l.WBits))
 		}
-		return w.b.Op("Conv", []onnx.Value{x, v, w.b.Init(full+".bias", onnx.From(slices.Clone(bias), out))})
+		return w.b.Op("Conv", []onnx.Value{x, v, w.floats(full+".bias", slices.Clone(bias), []int{out})})
 	}
 	w.hidden = w.b.Op("Relu", []onnx.Value{conv("reduce", w.float(), u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)})
 	s := conv("expand", w.hidden, u.SE.Expand, u.SE.ExpandBias, l.Mid, l.In)

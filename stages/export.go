@@ -80,6 +80,9 @@ func (e *Env) runExport(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
+	if s.profile, err = export.ParseProfile(e.Config.Export.Profile); err != nil {
+		return err
+	}
 	models, err := e.winners(front)
 	if err != nil {
 		return err
