@@ -160,6 +160,9 @@ type Export struct {
 	Picks     []string  `json:"picks"`      // of "knee", "fastest", "most_accurate"
 	LatencyMS []float64 `json:"latency_ms"` // the most accurate under each limit too
 	Count     int       `json:"count"`      // further points, evenly along the front
+	// Profile is the form of the files: "quantised" (the default), "compat",
+	// "float" or "fp16". Scores and latencies of the search are the first's.
+	Profile string `json:"profile,omitempty"`
 	// FineTune is how many epochs each winner is trained alone, at its own bits,
 	// before it is written; 0 = as the supernet left it.
 	FineTune     float64 `json:"finetune"`

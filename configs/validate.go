@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -164,6 +165,9 @@ func (s *Search) check(k *checker) {
 	s.checkDevices(k)
 }
 
+// ExportProfiles are the values of export.profile, the default first.
+var ExportProfiles = []string{"quantised", "compat", "float", "fp16"}
+
 func (e *Export) check(k *checker) {
 	for i, pick := range e.Picks {
 		k.oneOf(fmt.Sprintf("export.picks[%d]", i), pick, "knee", "fastest", "most_accurate")
@@ -173,6 +177,7 @@ func (e *Export) check(k *checker) {
 			k.fault(fmt.Sprintf("export.latency_ms[%d]", i), fmt.Sprintf("is %v (want a time above 0)", limit))
 		}
 	}
+	k.oneOf("export.profile", cmp.Or(e.Profile, ExportProfiles[0]), ExportProfiles...)
 	k.least("export.count", e.Count, 0)
 	k.within("export.finetune", e.FineTune, 0, 1e6)
 	k.within("export.finetune_rate", e.FineTuneRate, 0, 10)

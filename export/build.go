@@ -2,7 +2,6 @@ package export
 
 import (
 	"fmt"
-	"slices"
 
 	"hanas/onnx"
 	"hanas/onnx/quant"
@@ -13,24 +12,6 @@ import (
 const (
 	Input  = "image"  // float [N, channels, size, size], normalised
 	Output = "logits" // float [N, classes]
-)
-
-// Profile is the form in which a network is written. All profiles have the
-// same rounded weights.
-type Profile string
-
-// The profiles.
-const (
-	// Quantised is the file to ship: activations are quantised and weights
-	// packed at their own bits. The opset is the lowest that has the types: 25
-	// for 2 bits, 21 for 4, else 13.
-	Quantised Profile = ""
-	// Compat has the same numbers in an opset-13 file for older runtimes:
-	// weights of 2 and 4 bits take 8 bits each.
-	Compat Profile = "compat"
-	// Float leaves activations alone: what quantising them costs is the
-	// difference.
-	Float Profile = "float"
 )
 
 // Settings say how a network is written; the zero value is the file to ship.
@@ -55,13 +36,13 @@ func Build(n *Network, s Settings) (*onnx.Model, error) {
 	if len(n.Units) == 0 {
 		return nil, fmt.Errorf("export: network %q has no layers", n.Arch)
 	}
-	if s.Profile != Quantised && s.Profile != Compat && s.Profile != Float {
-		return nil, fmt.Errorf("export: unknown profile %q (known: the empty one, %q, %q)", s.Profile, Compat, Float)
+	if _, err := ParseProfile(string(s.Profile)); err != nil {
+		return nil, err
 	}
 	w := newWriter("network", n.Units, s)
 	w.readerBits = 16
 	first := n.Units[0].Layer
-	w.x.value = w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize)
+	w.x.value = w.half(w.b.Input(Input, onnx.Float, -1, first.In, first.InSize, first.InSize))
 	for i := range n.Units {
 		if err := w.unit(i); err != nil {
 			return nil, fmt.Errorf("export: %s: layer %s: %w", n.Arch, n.Units[i].Layer.Name, err)
@@ -70,7 +51,7 @@ func Build(n *Network, s Settings) (*onnx.Model, error) {
 	if len(w.heads) > 0 {
 		w.b.Output(w.b.Name(w.decode(), Boxes))
 	} else {
-		w.b.Output(w.b.Name(w.float(), Output))
+		w.b.Output(w.b.Name(w.full(w.float()), Output))
 	}
 	w.metadata(n)
 	m, err := w.build()
@@ -86,9 +67,12 @@ type writer struct {
 	units      []Unit
 	set        Settings
 	opset      int
-	readerBits int    // of who reads the last unit's output
-	x          tensor // the value that travels
-	block      tensor // the value at the start of the block, for its add
+	readerBits int        // of who reads the last unit's output
+	x          tensor     // the value that travels
+	block      tensor     // the value at the start of the block, for its add
+	hidden     onnx.Value // between the halves of the last gate in float
+	open       bool       // a chain of layers to be timed, cut out of a network
+	more       int        // channels of zeros that travel, see widen
 	layers     []space.Layer
 	taps       map[string]tensor // what heads will read, by layer
 	heads      []onnx.Value      // predictions of a detector
@@ -147,16 +131,14 @@ func (w *writer) operator(i int) error {
 
 // integer says whether unit i runs on integer kernels. ONNX Runtime has them
 // for a convolution only between codes, so one whose reader wants floats
-// computes in float, as does one with a hard-swish behind it and the stem.
+// computes in float, as does the stem.
 func (w *writer) integer(i int) bool {
 	l := w.units[i].Layer
 	switch {
-	case w.set.Profile == Float || l.ABits > 8 || l.WBits > 8:
+	case w.set.Profile.plain() || l.ABits > 8 || l.WBits > 8:
 		return false
 	case l.Kind == space.Linear: // QGemm gives floats
 		return true
-	case l.Act != "" && l.Act != "relu" && l.Act != "relu6":
-		return false
 	case l.Kind == space.Conv && l.In <= 4 && !w.set.AllInteger:
 		return false
 	}
@@ -177,7 +159,12 @@ func (w *writer) conv(i int) error {
 		return fmt.Errorf("unknown activation %q", l.Act)
 	}
 	integer := w.integer(i)
-	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel}, integer)
+	w.widen(i)
+	extra, groups := w.extra(i), l.Groups
+	if l.Kind == space.Depthwise {
+		groups += w.more
+	}
+	weight, bias, err := w.weights(u, []int{l.Out, l.In / l.Groups, l.Kernel, l.Kernel}, extra, integer)
 	if err != nil {
 		return err
 	}
@@ -187,8 +174,15 @@ func (w *writer) conv(i int) error {
 	}
 	p := l.Kernel / 2
 	y := w.b.Op("Conv", []onnx.Value{x(), weight, bias}, onnx.Ints("kernel_shape", l.Kernel, l.Kernel),
-		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", l.Groups))
+		onnx.Ints("strides", l.Stride, l.Stride), onnx.Ints("pads", p, p, p, p), onnx.Int("group", groups))
+	if extra[1] > 0 {
+		w.more = 0
+	}
 	w.x = tensor{value: y, act: l.Act}
+	if integer && l.Act == "hswish" {
+		w.x.act = ""
+		w.hardSwish(l.Name, w.outRange(i).Hi)
+	}
 	if next, ok := w.reader(i); integer && ok {
 		if next.Kind == space.Add || next.Kind == space.SE || w.tapped(i) { // they do not quantise for themselves, or there are two readers
 			w.quantise(l.Name+".out", u.Out, 8)
@@ -197,10 +191,18 @@ func (w *writer) conv(i int) error {
 	return nil
 }
 
+// outRange is what the codes of unit i's output reach.
+func (w *writer) outRange(i int) quant.Range {
+	if next, ok := w.reader(i); !ok || next.Kind == space.Add || next.Kind == space.SE || w.tapped(i) {
+		return w.units[i].Out
+	}
+	return w.units[i+1].In
+}
+
 func (w *writer) linear(i int) error {
 	u := &w.units[i]
 	l := u.Layer
-	weight, bias, err := w.weights(u, []int{l.Out, l.In}, w.integer(i))
+	weight, bias, err := w.weights(u, []int{l.Out, l.In}, [2]int{}, w.integer(i))
 	if err != nil {
 		return err
 	}
@@ -230,8 +232,9 @@ func (w *writer) pool() {
 	}
 }
 
-// weights rounds, folds and writes a unit's weights and bias.
-func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.Value, err error) {
+// weights rounds, folds and writes a unit's weights and bias, with extra rows
+// and columns of zeros for integer kernels.
+func (w *writer) weights(u *Unit, shape []int, extra [2]int, integer bool) (weight, bias onnx.Value, err error) {
 	l := u.Layer
 	if len(u.Weight) != onnx.Elements(shape) {
 		return weight, bias, fmt.Errorf("%d weights for shape %v", len(u.Weight), shape)
@@ -244,9 +247,8 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 	if u.Step != nil && len(u.Step) != l.Out {
 		return weight, bias, fmt.Errorf("%d steps for %d channels", len(u.Step), l.Out)
 	}
-	if w.set.Float32 && l.WBits == 16 {
-		full := folded(u.Weight, u.Gain)
-		return w.b.Init(l.Name+".weight", onnx.From(full, shape...)), w.b.Init(l.Name+".weight.bias", onnx.From(b, l.Out)), nil
+	if w.trained(l) {
+		return w.floats(l.Name+".weight", folded(u.Weight, u.Gain), shape), w.floats(l.Name+".weight.bias", b, []int{l.Out}), nil
 	}
 	q := w.rounded(l.Name+".weight", u.Weight, shape, l.WBits)
 	if u.Step != nil {
@@ -256,59 +258,18 @@ func (w *writer) weights(u *Unit, shape []int, integer bool) (weight, bias onnx.
 		q.Fold(u.Gain)
 	}
 	if integer {
+		q.Extra = extra
 		q.Raise(b, w.x.grid.Scale)
 		return q.EmitInteger(w.b), q.EmitBias(w.b, b, w.x.grid.Scale), nil
 	}
-	return q.EmitFloat(w.b), w.b.Init(q.Name+".bias", onnx.From(b, l.Out)), nil
-}
-
-// folded is a copy of weights with each row times its gain; nil is 1.
-func folded(weight, gain []float32) []float32 {
-	out := slices.Clone(weight)
-	if gain == nil {
-		return out
-	}
-	per := len(out) / len(gain)
-	for i := range out {
-		out[i] *= gain[i/per]
-	}
-	return out
+	return w.decoded(q), w.floats(q.Name+".bias", b, []int{l.Out}), nil
 }
 
 func (w *writer) rounded(name string, values []float32, shape []int, bits int) *quant.Weight {
 	q := quant.NewWeight(name, values, shape, bits)
 	q.Wide = w.set.Profile == Compat
-	w.opset = max(w.opset, q.MinOpset())
+	if w.set.Profile != Half { // which has no codes in the file
+		w.opset = max(w.opset, q.MinOpset())
+	}
 	return q
-}
-
-// gate writes squeeze-excite: its two tiny convolutions compute in float on
-// weights packed at the layer's bits; between codes, the gate becomes codes of
-// [0,1] so that the multiply stays in integers.
-func (w *writer) gate(u *Unit) error {
-	l := u.Layer
-	if u.SE == nil || len(u.SE.Reduce) != l.Mid*l.In || len(u.SE.Expand) != l.In*l.Mid || len(u.SE.ReduceBias) != l.Mid || len(u.SE.ExpandBias) != l.In {
-		return fmt.Errorf("its gate weights are missing or do not fit %d channels and %d between", l.In, l.Mid)
-	}
-	conv := func(name string, x onnx.Value, weight, bias []float32, in, out int) onnx.Value {
-		shape, full := []int{out, in, 1, 1}, l.Name+"."+name
-		var v onnx.Value
-		if w.set.Float32 && l.WBits == 16 {
-			v = w.b.Init(full, onnx.From(folded(weight, nil), shape...))
-		} else {
-			v = w.rounded(full, weight, shape, l.WBits).EmitFloat(w.b)
-		}
-		return w.b.Op("Conv", []onnx.Value{x, v, w.b.Init(full+".bias", onnx.From(slices.Clone(bias), out))})
-	}
-	whole := w.float()
-	codes := !w.x.codes.IsZero()
-	w.pool()
-	s := w.b.Op("Relu", []onnx.Value{conv("reduce", w.float(), u.SE.Reduce, u.SE.ReduceBias, l.In, l.Mid)})
-	s = conv("expand", s, u.SE.Expand, u.SE.ExpandBias, l.Mid, l.In)
-	w.x = tensor{value: w.b.Op("HardSigmoid", []onnx.Value{s}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))}
-	if codes {
-		w.quantise(l.Name+".gate", quant.Range{Lo: 0, Hi: 1}, 8)
-	}
-	w.x = tensor{value: w.b.Op("Mul", []onnx.Value{whole, w.float()})}
-	return nil
 }

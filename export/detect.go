@@ -42,7 +42,7 @@ func (w *writer) keep(i int) {
 		w.taps[l.Name] = w.x
 	}
 	if l.Predicts() {
-		w.heads = append(w.heads, w.b.Op("Reshape", []onnx.Value{w.float(), w.b.ConstInts("cells", 0, l.Out, l.OutSize*l.OutSize)}))
+		w.heads = append(w.heads, w.b.Op("Reshape", []onnx.Value{w.full(w.float()), w.b.ConstInts("cells", 0, l.Out, l.OutSize*l.OutSize)}))
 	}
 }
 

@@ -17,6 +17,9 @@
 // Conv, QuantizeLinear, with nothing between: ReLU and ReLU6 are left to the
 // codes' saturation. ONNX Runtime then runs QLinearConv, QLinearAdd,
 // QLinearGlobalAveragePool, QLinearMul and QGemm, exactly as the integers say.
+// A hard-swish is one Min and one QLinearMul of codes (hswish.go), a
+// squeeze-excite of known ranges two QLinearConv and one QLinearMul (gate.go).
+// Hidden channels are rounded up to 16 when the file is loaded (widen.go).
 // All other layers compute in float on the same rounded weights, which fold to
 // constants when the file is loaded.
 //
@@ -26,5 +29,5 @@
 // Metadata: hanas.arch and hanas.space (the architecture), hanas.bits (JSON:
 // layer to w<bits>a<bits>), hanas.resolution, hanas.mean, hanas.std (the
 // normalisation that the input expects, RGB in [0,1]), hanas.labels (a line
-// each), hanas.profile ("compat", "float" or absent).
+// each), hanas.profile ("compat", "float", "fp16" or absent).
 package export

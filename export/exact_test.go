@@ -17,10 +17,13 @@ import (
 // that lie on a rounding border may differ by a step.
 func TestIntegersAreExact(t *testing.T) {
 	rt := openORT(t)
-	sp := quickSpace(t)
 	rng := rand.New(rand.NewPCG(21, 4))
-	for k, bits := range [][2]int{{8, 8}, {4, 8}, {2, 8}, {8, 4}, {4, 4}, {2, 2}, {8, 8}, {4, 4}, {2, 2}} {
-		t.Run(fmt.Sprintf("%d-w%da%d", k, bits[0], bits[1]), func(t *testing.T) {
+	for k, bits := range [][2]int{{8, 8}, {4, 8}, {2, 8}, {8, 4}, {4, 4}, {2, 2}, {8, 8}, {4, 4}, {2, 2}, {8, 8}, {8, 8}, {8, 8}, {4, 8}, {2, 8}, {8, 4}, {4, 4}} {
+		sp := quickSpace(t)
+		if k > 8 {
+			sp = gatedSpace(t) // hard-swish and squeeze-excite
+		}
+		t.Run(fmt.Sprintf("%s-%d-w%da%d", sp.Name, k, bits[0], bits[1]), func(t *testing.T) {
 			n := randomNetwork(sp, sp.WithBits(sp.Random(rng), bits[0], bits[1]), rng)
 			m, err := Build(n, Settings{AllInteger: true})
 			if err != nil {

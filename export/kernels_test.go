@@ -121,6 +121,82 @@ func TestKernelsAreTheOnesMeant(t *testing.T) {
 	}
 }
 
+// From stem to head a network of 8 bits and fewer has no operator in float
+// but the stem: neither hard-swish nor squeeze-excite leaves the codes.
+func TestNoIslandsOfFloat(t *testing.T) {
+	rt := openORT(t)
+	sp := gatedSpace(t)
+	rng := rand.New(rand.NewPCG(32, 4))
+	for n := range 6 {
+		a := sp.WithBits(sp.Random(rng), []int{8, 4, 2}[n%3], []int{8, 4}[n%2])
+		m, err := Build(randomNetwork(sp, a, rng), Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := kernels(t, rt, m, 2)
+		for op, most := range map[string]int{"Conv": 1, "FusedConv": 0, "QuantizeLinear": 2, "DequantizeLinear": 2, "Mul": 0, "HardSigmoid": 0, "Relu": 0, "GlobalAveragePool": 0} {
+			if k[op].count > most {
+				t.Errorf("%s: %d %s run, at most %d expected: %v", sp.Key(a), k[op].count, op, most, k)
+			}
+		}
+		want := 0
+		for _, l := range sp.Layers(a)[1:] {
+			if l.Act == "hswish" || l.Kind == space.SE {
+				want++
+			}
+		}
+		if k["QLinearMul"].count != want {
+			t.Errorf("%s: %d QLinearMul for %d gates and hard-swishes", sp.Key(a), k["QLinearMul"].count, want)
+		}
+	}
+}
+
+// Depthwise convolutions between integer kernels have a multiple of 16 channels;
+// the file grows by the zeros' scales and biases, not by their weights. That
+// answers stay the same is TestIntegersAreExact's.
+func TestHiddenChannelsAreRoundedUp(t *testing.T) {
+	sp := quickSpace(t)
+	rng := rand.New(rand.NewPCG(33, 4))
+	widened := 0
+	for range 12 {
+		a := sp.WithBits(sp.Random(rng), 8, 8)
+		n := randomNetwork(sp, a, rng)
+		m, err := Build(n, Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes := 0
+		for _, in := range m.Graph.Initializers {
+			if in.Tensor.DType == onnx.Int8 && len(in.Tensor.Shape) == 4 {
+				codes += onnx.Elements(in.Tensor.Shape)
+			}
+		}
+		want := 0
+		for _, l := range sp.Layers(a)[1:] {
+			switch l.Kind {
+			case space.Depthwise:
+				if l.Out%16 != 0 {
+					widened++
+				}
+				want += int(l.Weights())
+			case space.Pointwise:
+				want += int(l.Weights())
+			}
+		}
+		if stem := int(sp.Layers(a)[0].Weights()); codes != want+stem {
+			t.Errorf("%s: %d weights in the file, want %d", sp.Key(a), codes, want+stem)
+		}
+		for _, node := range m.Graph.Nodes {
+			if g := node.IntOr("group", 1); g > 1 && g%16 != 0 {
+				t.Errorf("%s: %s has %d groups", sp.Key(a), node.Name, g)
+			}
+		}
+	}
+	if widened == 0 {
+		t.Error("no network had channels to round up: the test shows nothing")
+	}
+}
+
 // images are normal deviates for every input of r; symbolic sizes become batch.
 func images(r onnx.Runner, batch int, seed uint64) []*onnx.Tensor {
 	var in []*onnx.Tensor

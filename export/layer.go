@@ -51,6 +51,8 @@ func chain(units []Unit) (*onnx.Model, error) {
 	last := &units[len(units)-1]
 	w.readerBits = last.Layer.ABits
 	w.b.Prefix(units[0].Layer.Name)
+	w.open = true
+	w.widen(0)
 	w.x = w.input(Input, &units[0])
 	w.block = w.x
 	for i := range units {
@@ -80,6 +82,9 @@ func chain(units []Unit) (*onnx.Model, error) {
 func (w *writer) input(name string, u *Unit) tensor {
 	l := u.Layer
 	shape := []int{1, l.In, l.InSize, l.InSize}
+	if l.Kind == space.Depthwise {
+		shape[1] += w.more
+	}
 	if l.Kind == space.Linear {
 		shape = shape[:2]
 	}
@@ -117,7 +122,7 @@ func randomUnit(l space.Layer, rng *rand.Rand) Unit {
 	case space.Linear:
 		u.Weight, u.Bias = normal(l.Out*l.In, l.In), normal(l.Out, 1)
 	case space.SE:
-		u.SE = &SEWeights{normal(l.Mid*l.In, l.In), normal(l.Mid, 1), normal(l.In*l.Mid, l.Mid), normal(l.In, 1)}
+		u.SE = &SEWeights{normal(l.Mid*l.In, l.In), normal(l.Mid, 1), normal(l.In*l.Mid, l.Mid), normal(l.In, 1), unsigned}
 	}
 	return u
 }

@@ -34,6 +34,10 @@ func FoldNorm(gamma, beta, mean, variance []float32, epsilon float64) (gain, bia
 type SEWeights struct {
 	Reduce, ReduceBias []float32 // [Mid, In], [Mid]
 	Expand, ExpandBias []float32 // [In, Mid], [In]
+	// Hidden is the range between the two, behind the ReLU. Where it is known
+	// (Hi > 0) and the weights have at most 8 bits, the gate of a quantised
+	// tensor runs on integer kernels as well; else in float.
+	Hidden quant.Range
 }
 
 // Network is an Arch ready to be written.

@@ -11,11 +11,12 @@ import (
 type Observed struct {
 	Unit int  // index in Network.Units
 	Out  bool // the unit's own output before an add or a gate; else its input
+	Mid  bool // of a gate: between its two convolutions (SEWeights.Hidden)
 }
 
 // Observe writes n in float with further outputs, behind the logits and in the
 // order of the list: the tensors that a quantised file would give ranges to
-// (Unit.In, and Unit.Out where it is used). Calibration runs it on images.
+// (Unit.In, and Unit.Out and SEWeights.Hidden where they are used). Calibration runs it on images.
 func Observe(n *Network) (*onnx.Model, []Observed, error) {
 	w := newWriter("observed", n.Units, Settings{Profile: Float})
 	w.readerBits = 16
@@ -32,6 +33,9 @@ func Observe(n *Network) (*onnx.Model, []Observed, error) {
 		}
 		if err := w.unit(i); err != nil {
 			return nil, nil, fmt.Errorf("export: observe: layer %s: %w", n.Units[i].Layer.Name, err)
+		}
+		if n.Units[i].Layer.Kind == space.SE {
+			seen, values = append(seen, Observed{Unit: i, Mid: true}), append(values, w.hidden)
 		}
 		if i+1 < len(n.Units) {
 			if next := n.Units[i+1].Layer.Kind; next == space.Add || next == space.SE {

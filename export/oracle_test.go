@@ -51,13 +51,19 @@ func oracle(n *Network, image []float32) ([]float32, error) {
 		if i+1 < len(n.Units) {
 			v := n.Units[i+1]
 			next = gridOf(v.In, v.Layer.ABits)
-			if v.Layer.Kind == space.Add {
+			if v.Layer.Kind == space.Add || v.Layer.Kind == space.SE {
 				next = gridOf(u.Out, 8)
 			}
 		}
 		switch u.Layer.Kind {
 		case space.Conv, space.Pointwise, space.Depthwise:
-			x = convolve(u, x, next)
+			if u.Layer.Act == "hswish" {
+				x = hardSwish(convolve(u, x, beforeHardSwish(next)), next)
+			} else {
+				x = convolve(u, x, next)
+			}
+		case space.SE:
+			x = squeezeExcite(u, x, next)
 		case space.Add:
 			x = sum(x, block, next)
 		case space.Pool:
@@ -154,4 +160,48 @@ func classify(u Unit, x codes) []float32 {
 		out[o] = float32(acc) * sums[o]
 	}
 	return out
+}
+
+// beforeHardSwish are codes from -3 to the top of y, with 3 a whole number of steps.
+func beforeHardSwish(y codes) codes {
+	top := float64(y.scale) * float64(255-y.zero)
+	three := int(math.Floor(765 / (3 + top)))
+	return codes{scale: 3 / float32(three), zero: three}
+}
+
+func hardSwish(x, y codes) codes {
+	g := x
+	g.q, g.zero, g.scale = nil, 0, 0.5/float32(x.zero)
+	for _, q := range x.q {
+		g.q = append(g.q, min(q, 2*x.zero))
+	}
+	return multiply(x, g, y)
+}
+
+// multiply is ONNX Runtime's order of one product and one rounding.
+func multiply(a, b, y codes) codes {
+	y.channels, y.size = a.channels, a.size
+	ratio := float32(a.scale*b.scale) / y.scale
+	for i, q := range a.q {
+		p := float32(q-a.zero) * float32(b.q[i*len(b.q)/len(a.q)]-b.zero)
+		y.q = append(y.q, max(y.low, min(255, int(math.RoundToEven(float64(float32(p*ratio)+float32(y.zero)))))))
+	}
+	return y
+}
+
+// squeezeExcite has the 3 of its hard sigmoid in the second bias; codes of
+// [0,6] saturate at both of its ends.
+func squeezeExcite(u Unit, x, y codes) codes {
+	l := u.Layer
+	half := func(in, out int, w, b []float32) Unit {
+		return Unit{Layer: space.Layer{In: in, Out: out, Kernel: 1, Stride: 1, Groups: 1, InSize: 1, OutSize: 1, WBits: l.WBits}, Weight: w, Bias: b}
+	}
+	raised := make([]float32, l.In)
+	for i, b := range u.SE.ExpandBias {
+		raised[i] = b + 3
+	}
+	s := convolve(half(l.In, l.Mid, u.SE.Reduce, u.SE.ReduceBias), mean(x, x), gridOf(u.SE.Hidden, 8))
+	s = convolve(half(l.Mid, l.In, u.SE.Expand, raised), s, gridOf(quant.Range{Lo: 0, Hi: 6}, 8))
+	s.scale = 1.0 / 255
+	return multiply(x, s, y)
 }

@@ -19,7 +19,7 @@ type tensor struct {
 // ReLU6 before them redundant, and ONNX Runtime's integer convolutions want
 // nothing between them and the codes.
 func (w *writer) quantise(name string, r quant.Range, bits int) {
-	if w.set.Profile == Float || bits > 8 {
+	if w.set.Profile.plain() || bits > 8 {
 		return
 	}
 	if g, err := quant.NewGrid(r, bits); err == nil && !w.x.codes.IsZero() && g == w.x.grid {
@@ -63,14 +63,14 @@ func (w *writer) floatOnly() onnx.Value {
 
 // activations are the operators of each activation, in opset 13 (HardSwish
 // itself came with 14).
-var activations = map[string]func(b *onnx.Builder, x onnx.Value) onnx.Value{
-	"relu": func(b *onnx.Builder, x onnx.Value) onnx.Value { return b.Op("Relu", []onnx.Value{x}) },
-	"relu6": func(b *onnx.Builder, x onnx.Value) onnx.Value {
-		return b.Op("Clip", []onnx.Value{x, b.ConstFloat("zero", 0), b.ConstFloat("six", 6)})
+var activations = map[string]func(w *writer, x onnx.Value) onnx.Value{
+	"relu": func(w *writer, x onnx.Value) onnx.Value { return w.b.Op("Relu", []onnx.Value{x}) },
+	"relu6": func(w *writer, x onnx.Value) onnx.Value {
+		return w.b.Op("Clip", []onnx.Value{x, w.scalar("zero", 0), w.scalar("six", 6)})
 	},
-	"hswish": func(b *onnx.Builder, x onnx.Value) onnx.Value {
-		gate := b.Op("HardSigmoid", []onnx.Value{x}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))
-		return b.Op("Mul", []onnx.Value{x, gate})
+	"hswish": func(w *writer, x onnx.Value) onnx.Value {
+		gate := w.b.Op("HardSigmoid", []onnx.Value{x}, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))
+		return w.b.Op("Mul", []onnx.Value{x, gate})
 	},
 }
 
@@ -78,5 +78,5 @@ func (w *writer) activate(x onnx.Value, act string) onnx.Value {
 	if act == "" {
 		return x
 	}
-	return activations[act](w.b, x)
+	return activations[act](w, x)
 }

@@ -26,9 +26,9 @@ func (s *seen) peak() float64 { return math.Max(s.high, -s.low) }
 
 // Statistics are what the tensors of a Net hold on calibration images.
 type Statistics struct {
-	in, out map[int]*seen // by unit
-	images  []*onnx.Tensor
-	logits  [][]float32 // of the float network, batch by batch
+	in, out, mid map[int]*seen // by unit
+	images       []*onnx.Tensor
+	logits       [][]float32 // of the float network, batch by batch
 }
 
 // Calibrate runs the float network on batches of normalised images
@@ -46,13 +46,16 @@ func (n *Net) Calibrate(ctx context.Context, engine onnx.Engine, batches []*onnx
 		return nil, fmt.Errorf("pretrained: calibrate: %w", err)
 	}
 	defer r.Close()
-	st := &Statistics{in: map[int]*seen{}, out: map[int]*seen{}, images: batches}
+	st := &Statistics{in: map[int]*seen{}, out: map[int]*seen{}, mid: map[int]*seen{}, images: batches}
 	at := make([]*seen, len(what))
 	for k, o := range what {
 		at[k] = &seen{}
-		if o.Out {
+		switch {
+		case o.Out:
 			st.out[o.Unit] = at[k]
-		} else {
+		case o.Mid:
+			st.mid[o.Unit] = at[k]
+		default:
 			st.in[o.Unit] = at[k]
 		}
 	}

@@ -61,6 +61,11 @@ func (n *Net) Quantise(s *Statistics, b Bits) (*export.Network, error) {
 		if out := s.out[i]; out != nil {
 			u.Out = out.rangeAt(8)
 		}
+		if mid := s.mid[i]; mid != nil {
+			gate := *u.SE
+			gate.Hidden = mid.rangeAt(8)
+			u.SE = &gate
+		}
 		if u.Layer.WBits > 0 {
 			u.Layer.WBits = b.W[i]
 		}

@@ -22,6 +22,7 @@ type scoring struct {
 	engine     onnx.Engine
 	images     scorer
 	device     string // that scores
+	profile    export.Profile
 }
 
 func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, error) {
@@ -45,7 +46,7 @@ func (e *Env) newScoring(ctx context.Context, checkpoint string) (*scoring, erro
 	if err != nil {
 		return nil, err
 	}
-	return &scoring{e.Space, cal, engine, images, scoringDevice(rt)}, nil
+	return &scoring{e.Space, cal, engine, images, scoringDevice(rt), export.Quantised}, nil
 }
 
 // scoringDevice is what sample stores say has scored them.
@@ -57,7 +58,7 @@ func (s *scoring) score(ctx context.Context, a space.Arch) (*onnx.Model, score, 
 	if err != nil {
 		return nil, score{}, err
 	}
-	m, err := export.Build(network, export.Settings{})
+	m, err := export.Build(network, export.Settings{Profile: s.profile})
 	if err != nil {
 		return nil, score{}, err
 	}

@@ -82,6 +82,9 @@ func (e *Env) runExport(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return err
 	}
+	if s.profile, err = export.ParseProfile(e.Config.Export.Profile); err != nil {
+		return err
+	}
 	var devices []deviceFront
 	if len(e.Config.Search.Devices) > 0 {
 		if devices, err = e.readFronts(p.Input(frontsFolder)); err != nil {

@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hanas/configs"
+	"hanas/export"
 )
 
 // exported is what `hanas export --json` prints.
@@ -28,7 +31,7 @@ type exported struct {
 func (a *app) exportCommand() *cobra.Command {
 	var f supernetExport
 	cmd := &cobra.Command{
-		Use:   "export (DIR | --supernet FILE) --arch KEY --out FILE.onnx",
+		Use:   "export (DIR | --supernet FILE | --baseline NAME) --arch KEY --out FILE.onnx",
 		Short: "Write one sub-network of a run or of a supernet as ONNX",
 		Long: `Writes one sub-network of a run folder as it was scored, and scores it again; or,
 with --supernet, one of shared weights that stand alone, as hanas supernet import makes
@@ -36,16 +39,27 @@ them, at any resolution. Such a sub-network is named by --arch or by Once-for-Al
 net.config (--net). Its batch norm is calibrated anew on --images images of --calibrate,
 a folder with a folder a class, as Once-for-All does for every sub-network; without, the
 statistics that came with the weights are used, which suit the largest sub-network alone.
-Fewer bits than 16 are calibrated as hanas quantise does.`,
+Fewer bits than 16 are calibrated as hanas quantise does.
+
+--baseline writes a published network (mobilenet-v3-large, efficientnet-b0, fbnet-c, …; a wrong
+name lists them) with random weights: to be counted, timed or opened, not to classify.`,
 		Example: `  hanas export runs/quick --arch largest --out largest.onnx
   hanas export runs/quick --arch KEY --finetune 2 --out tuned.onnx
   hanas export --supernet ofa.safetensors --arch smallest --size 160 --calibrate imagenet/train --out small.onnx
-  hanas export --supernet ofa.safetensors --net note10/net.config --size 224 --calibrate imagenet/train --wbits 8 --abits 8 --out int8.onnx --json`,
+  hanas export --supernet ofa.safetensors --net note10/net.config --size 224 --calibrate imagenet/train --wbits 8 --abits 8 --out int8.onnx --json
+  hanas export --baseline mobilenet-v3-large --wbits 8 --abits 8 --out v3.onnx --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := export.ParseProfile(f.profile); err != nil {
+				return usage("--profile is one of %s", strings.Join(export.ProfileNames(), ", "))
+			}
 			switch {
 			case f.out == "":
 				return usage("say --out FILE.onnx")
+			case f.baseline != "" && (len(args) > 0 || f.supernet != "" || f.arch != "" || f.net != "" || f.finetune != 0):
+				return usage("--baseline goes with --out, --size, --wbits, --abits, --profile and --seed alone")
+			case f.baseline != "":
+				return a.exportBaseline(f)
 			case (len(args) == 1) == (f.supernet != ""):
 				return usage("say a run folder, or --supernet FILE")
 			case f.finetune < 0 || f.finetune > 0 && f.supernet != "":
@@ -59,6 +73,7 @@ Fewer bits than 16 are calibrated as hanas quantise does.`,
 	cmd.Flags().StringVar(&f.arch, "arch", "", "key of the sub-network, or largest or smallest")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "file to write")
 	cmd.Flags().Float64Var(&f.finetune, "finetune", 0, "of a run: epochs that the sub-network is trained alone, at its own bits")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "", "a published network with random weights: a name, or Once-for-All's net.config")
 	f.flags(cmd)
 	return cmd
 }
@@ -76,7 +91,10 @@ func (a *app) exportRun(ctx context.Context, dir string, f supernetExport) error
 		return err
 	}
 	defer remove()
-	cfg.Export = configs.Export{Picks: []string{"most_accurate"}, FineTune: f.finetune, FineTuneRate: cfg.Export.FineTuneRate}
+	cfg.Export = configs.Export{
+		Picks: []string{"most_accurate"}, FineTune: f.finetune, FineTuneRate: cfg.Export.FineTuneRate,
+		Profile: cmp.Or(f.profile, cfg.Export.Profile),
+	}
 	made, clean, err := alone{app: a, config: cfg, console: c, stages: []string{"export"}, given: given}.run(ctx)
 	if err != nil {
 		return err

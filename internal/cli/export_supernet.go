@@ -28,6 +28,7 @@ type supernetExport struct {
 	mean, std                           []float32
 	seed                                uint64
 	float32                             bool
+	profile, baseline                   string
 	finetune                            float64 // of a run's sub-network, epochs
 }
 
@@ -46,6 +47,9 @@ type supernetExported struct {
 	FileBytes  int64  `json:"file_bytes"`
 }
 
+// profileHelp says what --profile chooses.
+const profileHelp = "form of the file: quantised, compat (the same numbers, opset 13), float (activations as they are) or fp16"
+
 func (f *supernetExport) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.supernet, "supernet", "", "shared weights (.safetensors) in place of a run folder")
@@ -56,6 +60,7 @@ func (f *supernetExport) flags(cmd *cobra.Command) {
 	fl.IntVar(&f.images, "images", 500, "calibration images")
 	fl.IntVar(&f.wbits, "wbits", 16, "bits of the weights: 2, 4, 8 or 16; the stem and the classifier keep 8")
 	fl.IntVar(&f.abits, "abits", 16, "bits of the activations; 16 is float")
+	fl.StringVar(&f.profile, "profile", "", profileHelp+" (default: the run's, or quantised)")
 	fl.BoolVar(&f.float32, "float32", false, "write 16-bit weights as float32, for the very logits of the shared weights")
 	fl.Float32SliceVar(&f.mean, "mean", []float32{.485, .456, .406}, "normalisation that the weights were trained with, of RGB in [0,1]")
 	fl.Float32SliceVar(&f.std, "std", []float32{.229, .224, .225}, "normalisation that the weights were trained with")
@@ -104,7 +109,7 @@ func (f *supernetExport) fromConfig(sp *space.Space) (space.Arch, error) {
 func (f *supernetExport) quantise() quantiseFlags {
 	return quantiseFlags{
 		weights: f.supernet, net: "-", calibrate: f.calibrate, out: f.out, size: f.size, resize: f.resize, images: f.images,
-		wbits: f.wbits, abits: f.abits, limit: 1, mean: f.mean, std: f.std, seed: f.seed,
+		wbits: f.wbits, abits: f.abits, limit: 1, profile: f.profile, mean: f.mean, std: f.std, seed: f.seed,
 	}
 }
 
@@ -187,7 +192,7 @@ func (x *subnetWriter) write(ctx context.Context, arch space.Arch, images quanti
 	if f.resize > 0 || f.calibrate != "" {
 		network.Metadata = map[string]string{"hanas.resize": fmt.Sprint(images.resize)}
 	}
-	m, err := export.Build(network, export.Settings{Float32: f.float32})
+	m, err := f.build(network)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +210,15 @@ func (x *subnetWriter) write(ctx context.Context, arch space.Arch, images quanti
 	cost := space.Cost(layers)
 	answer.FileBytes, answer.Params, answer.MACs = info.Size(), cost.Params, cost.MACs
 	return answer, nil
+}
+
+// build writes network in the profile asked for.
+func (f *supernetExport) build(network *export.Network) (*onnx.Model, error) {
+	profile, err := export.ParseProfile(f.profile)
+	if err != nil {
+		return nil, err
+	}
+	return export.Build(network, export.Settings{Profile: profile, Float32: f.float32})
 }
 
 // quantised is network at the bits asked for, as hanas quantise makes it.

@@ -23,6 +23,7 @@ import (
 // quantiseFlags say what is quantised and how.
 type quantiseFlags struct {
 	weights, net, calibrate, out string
+	profile                      string
 	size, resize, images         int
 	wbits, abits                 int
 	search                       []int
@@ -84,6 +85,7 @@ that the file is judged by.`,
 	fl.Float64Var(&f.limit, "limit", .6, "with --search: the weights' bytes at most, as a share of those at 8 bits")
 	fl.Float32SliceVar(&f.mean, "mean", []float32{.5, .5, .5}, "normalisation that the network was trained with, of RGB in [0,1]")
 	fl.Float32SliceVar(&f.std, "std", []float32{.5, .5, .5}, "normalisation that the network was trained with")
+	fl.StringVar(&f.profile, "profile", "quantised", profileHelp)
 	fl.Uint64Var(&f.seed, "seed", 1, "of the choice of calibration images")
 	return cmd
 }
@@ -98,6 +100,9 @@ func (f *quantiseFlags) check() error {
 		return usage("--std is above 0")
 	case f.size < 1 || f.images < 1 || !(f.limit > 0):
 		return usage("--size, --images and --limit are positive")
+	}
+	if _, err := export.ParseProfile(f.profile); err != nil {
+		return usage("--profile is one of %s", strings.Join(export.ProfileNames(), ", "))
 	}
 	for _, b := range append([]int{f.wbits, f.abits}, f.search...) {
 		if b != 2 && b != 4 && b != 8 && b != 16 {
@@ -133,7 +138,11 @@ func (a *app) quantise(ctx context.Context, f quantiseFlags) error {
 	}
 	network.Mean, network.Std = f.mean, f.std
 	network.Metadata = map[string]string{"hanas.resize": fmt.Sprint(f.resize)}
-	m, err := export.Build(network, export.Settings{})
+	profile, err := export.ParseProfile(f.profile)
+	if err != nil {
+		return err
+	}
+	m, err := export.Build(network, export.Settings{Profile: profile})
 	if err != nil {
 		return err
 	}

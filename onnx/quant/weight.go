@@ -3,6 +3,7 @@ package quant
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"hanas/onnx"
 )
@@ -18,6 +19,9 @@ type Weight struct {
 	// Wide stores codes of 2 and 4 bits in INT8: a larger file of the same
 	// numbers for runtimes older than the packed types.
 	Wide bool
+	// Extra are rows and columns (Shape[0] and Shape[1]) of zeros that EmitInteger
+	// and EmitBias add behind these: Pad makes them when the file is loaded.
+	Extra [2]int
 }
 
 // NewWeight rounds w, of the given shape, at bits.
@@ -62,7 +66,13 @@ func (w *Weight) EmitInteger(b *onnx.Builder) onnx.Value {
 	if v.DType() != onnx.Int8 {
 		v = b.Op("Cast", []onnx.Value{v}, onnx.Int("to", int(onnx.Int8)))
 	}
-	scale := b.Init(w.Name+".scale", onnx.From(w.Scale, len(w.Scale)))
+	if w.Extra != [2]int{} {
+		pads := make([]int, 2*len(w.Shape))
+		copy(pads[len(w.Shape):], w.Extra[:])
+		v = b.Op("Pad", []onnx.Value{v, b.ConstInts("pads", pads...)})
+	}
+	scales := slices.Concat(w.Scale, slices.Repeat([]float32{1}, w.Extra[0]))
+	scale := b.Init(w.Name+".scale", onnx.From(scales, len(scales)))
 	inputs := []onnx.Value{v, scale}
 	if len(w.Shape) == 2 { // ONNX Runtime fuses a convolution without, a Gemm only with zero points
 		inputs = append(inputs, b.Init(w.Name+".zero", onnx.NewTensor(onnx.Int8, len(w.Scale))))
@@ -159,6 +169,9 @@ func (w *Weight) biasCodes(bias []float32, input float32) (codes []int32, scale 
 	for o, v := range bias {
 		scale[o] = input * w.Scale[o]
 		codes[o] = int32(min(max(math.RoundToEven(float64(v)/float64(scale[o])), -biasLimit), biasLimit))
+	}
+	for range w.Extra[0] {
+		codes, scale = append(codes, 0), append(scale, input)
 	}
 	return codes, scale
 }

@@ -1,9 +1,17 @@
 package ref
 
-import "math"
+import (
+	"math"
 
-// The 16-bit float formats: IEEE 754 binary16, and bfloat16, which is the upper
-// half of a float32. Both round half to even.
+	"hanas/onnx"
+)
+
+// The 16-bit float formats: IEEE 754 binary16 (package onnx has it), and
+// bfloat16, which is the upper half of a float32. Both round half to even.
+
+func fromHalf(h uint16) float64 { return onnx.HalfValue(h) }
+
+func toHalf(v float64) uint16 { return onnx.HalfBits(v) }
 
 func fromBrain(b uint16) float64 { return float64(math.Float32frombits(uint32(b) << 16)) }
 
@@ -13,45 +21,4 @@ func toBrain(v float64) uint16 {
 		return uint16(bits>>16) | 0x40
 	}
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
-}
-
-func fromHalf(h uint16) float64 {
-	sign := 1.0
-	if h&0x8000 != 0 {
-		sign = -1
-	}
-	exponent, fraction := int(h>>10&31), float64(h&1023)
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(fraction, -24)
-	case 31:
-		if fraction != 0 {
-			return math.NaN()
-		}
-		return sign * math.Inf(1)
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
-}
-
-func toHalf(v float64) uint16 {
-	if v != v {
-		return 0x7e00
-	}
-	sign := uint16(0)
-	if math.Signbit(v) {
-		sign, v = 0x8000, -v
-	}
-	if v == 0 {
-		return sign
-	}
-	if v < 65520 { // smaller rounds to a finite number
-		_, e := math.Frexp(v)
-		unit := max(e-11, -24) // exponent of the last place
-		places := uint16(math.RoundToEven(math.Ldexp(v, -unit)))
-		if unit == -24 {
-			return sign | places // subnormal, or carried into the smallest normal
-		}
-		return sign | (uint16(unit+25)<<10 + places - 1024)
-	}
-	return sign | 0x7c00
 }
