@@ -63,9 +63,12 @@ type Supernet struct {
 	Pool       int     `json:"pool"`        // topologies that the random ones are drawn from at a time
 	PoolSteps  int     `json:"pool_steps"`  // steps until the pool is drawn anew
 	FloatSteps float64 `json:"float_steps"` // share of the steps at the start without quantisation
-	Rate       float64 `json:"rate"`        // learning rate at its peak (AdamW)
+	Alone      float64 `json:"alone"`       // share of the steps at the start that train the largest sub-network alone
+	Optimizer  string  `json:"optimizer"`   // "adamw" or "sgd" (Nesterov); empty = adamw
+	Rate       float64 `json:"rate"`        // learning rate at its peak
 	Warmup     float64 `json:"warmup"`      // share of the steps
-	Decay      float64 `json:"decay"`       // decoupled weight decay
+	Decay      float64 `json:"decay"`       // weight decay: decoupled from the gradient with adamw, part of it with sgd
+	Average    float64 `json:"average"`     // share of the old average that a step keeps of the weights that are given in the end; 0 = the last weights
 	Smoothing  float64 `json:"smoothing"`   // of the labels
 	ClipNorm   float64 `json:"clip_norm"`   // bound on the gradient's norm
 	Distil     float64 `json:"distil"`      // share of the largest network's outputs in the others' targets at the end, beside the labels; it grows from 0
@@ -74,6 +77,15 @@ type Supernet struct {
 	// widths of bits one after another, from high to low.
 	LearnSteps bool `json:"learn_steps"`
 	Inherit    bool `json:"inherit"`
+	// Distort, Cutout and Mixup vary the training images beyond shifts and mirrors,
+	// for long trainings: the strength, from 0 to 1, of a random distortion of each; the
+	// side of a hole in each, in pixels; Mixup's alpha, from 0 to 1. 0 = not.
+	Distort float64 `json:"distort"`
+	Cutout  int     `json:"cutout"`
+	Mixup   float64 `json:"mixup"`
+	// Attentive chooses each random sub-network from two: "worst" takes the one that
+	// does worse for its size, "best" the better one; empty = the first.
+	Attentive string `json:"attentive"`
 }
 
 // Sample says which sub-networks are scored.
@@ -115,16 +127,26 @@ type Lut struct {
 
 // Search says what is looked for.
 type Search struct {
-	Population  int     `json:"population"`   // of NSGA-II
-	Evaluations int     `json:"evaluations"`  // distinct sub-networks looked at; random search gets as many
-	Mutation    float64 `json:"mutation"`     // probability a gene; 0 = 1/genes
-	Crossover   float64 `json:"crossover"`    // probability that a child has two parents
-	LatencyMS   float64 `json:"latency_ms"`   // limit; 0 = none
-	MemoryMB    float64 `json:"memory_mb"`    // limit on weights and peak activations, in 10^6 bytes; 0 = none
-	Confidence  float64 `json:"confidence"`   // standard deviations of the predictor that an accuracy is lowered by
-	Gradient    int     `json:"gradient"`     // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
-	LatencyMAPE float64 `json:"latency_mape"` // mean error of the latency estimates on unseen networks above which there is no search; 0 = 0.25, negative = any will do
-	Bits        []int   `json:"bits"`         // weight and activation bits that the device runs; empty = all of the space
+	Population  int     `json:"population"`  // of NSGA-II
+	Evaluations int     `json:"evaluations"` // distinct sub-networks looked at; random search gets as many
+	Mutation    float64 `json:"mutation"`    // probability a gene; 0 = 1/genes
+	Crossover   float64 `json:"crossover"`   // probability that a child has two parents
+	// Objectives are what is minimised, of "error", "latency_ms", "memory_bytes",
+	// "energy_mj", "size_bytes" and "macs"; empty = the first three.
+	Objectives  []string `json:"objectives"`
+	LatencyMS   float64  `json:"latency_ms"`   // limit; 0 = none
+	MemoryMB    float64  `json:"memory_mb"`    // limit on weights and peak activations, in 10^6 bytes; 0 = none
+	EnergyMJ    float64  `json:"energy_mj"`    // limit of an inference; 0 = none
+	SizeKB      float64  `json:"size_kb"`      // limit on weights, scales and biases at their bits, in 10^3 bytes; 0 = none
+	MMACs       float64  `json:"mmacs"`        // limit on multiplications, in 10^6; 0 = none
+	Accuracy    float64  `json:"accuracy"`     // least predicted accuracy, percent; 0 = none
+	PowerW      float64  `json:"power_w"`      // that the device draws while it computes: energy where its table has none; 0 = unknown
+	Confidence  float64  `json:"confidence"`   // standard deviations of the predictor that an accuracy is lowered by
+	Gradient    int      `json:"gradient"`     // descents along the surrogates' gradients whose ends NSGA-II begins with; 0 = none
+	LatencyMAPE float64  `json:"latency_mape"` // mean error of the latency estimates on unseen networks above which there is no search; 0 = 0.25, negative = any will do
+	Bits        []int    `json:"bits"`         // weight and activation bits that the device runs; empty = all of the space
+	// Devices are further ones to search for, with the same predictor: a front each.
+	Devices []Target `json:"devices"`
 }
 
 // Refine says how the predictor is mended where the search goes.

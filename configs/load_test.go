@@ -132,12 +132,26 @@ func TestFaults(t *testing.T) {
 		{"unknown space", write(t, "extends: quick\nspace:\n  name: qick\n"), nil, true, []string{"space: ", `"qick"`, "quick"}},
 		{"circle", loop, nil, true, []string{"circles"}},
 		{"extends nothing", write(t, "extends: qick\n"), nil, false, []string{"neither a preset nor a file"}},
-		{"nowhere", "qick", nil, false, []string{`"qick": neither a preset nor a file (presets: cifar10, quick`}},
+		{"nowhere", "qick", nil, false, []string{`"qick": neither a preset nor a file (presets: cifar10-large, cifar10, quick`}},
 		{"path to be given", "cifar10", nil, false, []string{"data.path: is empty"}},
 		{"override unknown", "quick", []string{"epochs=3"}, false, []string{"--set epochs=3", "nearest known: supernet.epochs, predictor.epochs"}},
 		{"override without value", "quick", []string{"seed"}, false, []string{"want key=value"}},
 		{"override not YAML", "quick", []string{"space.wbits=[2"}, false, []string{"not YAML"}},
 		{"override wrong", "quick", []string{"sample.count=1"}, false, []string{"quick with --set", "sample.count: is 1 (want at least 2)"}},
+		{
+			"objectives", "quick", []string{"search.objectives=[latency_ms, speed, latency_ms]"}, false,
+			[]string{`search.objectives[1]: is "speed" (want one of error, latency_ms, memory_bytes, energy_mj, size_bytes, macs)`, "search.objectives[2]: is latency_ms once more", "search.objectives: lacks error"},
+		},
+		{"error alone", "quick", []string{"search.objectives=[error]"}, false, []string{"search.objectives: is error alone"}},
+		{"limits", "quick", []string{"search.energy_mj=-1", "search.accuracy=101"}, false, []string{"search.energy_mj: is -1", "search.accuracy: is 101 (want 0 to 100)"}},
+		{
+			"devices", write(t, "extends: quick\nsearch:\n  devices:\n    - {name: a/b, device: jetson-orin, bits: [3]}\n    - {name: x, latency_ms: -2}\n    - {name: X, table: t.csv, runtime: ort}\n"), nil, true,
+			[]string{
+				`search.devices[0].name: is "a/b" (want letters, digits, - and _)`, "search.devices[0].bits[0]: is 3", "search.devices[1].table: and device: say one of the two",
+				"search.devices[1].latency_ms: is -2", `search.devices[2].name: is "X" like that of another device`, "search.devices[2].runtime: is of a device's models",
+			},
+		},
+		{"device of an unknown key", write(t, "extends: quick\nsearch:\n  devices:\n    - {name: a, device: jetson-orin, latncy_ms: 3}\n"), nil, true, []string{"latncy_ms: unknown key"}},
 		{"more than there are", "quick", []string{"evaluate.images=3000"}, false, []string{"evaluate.images: is 3000, more than data.val = 2000"}},
 	} {
 		_, err := Load(c.source, c.set)

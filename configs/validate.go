@@ -104,6 +104,17 @@ func (s *Supernet) check(k *checker) {
 	k.least("supernet.pool", s.Pool, 0)
 	k.least("supernet.pool_steps", s.PoolSteps, 0)
 	k.within("supernet.float_steps", s.FloatSteps, 0, 1)
+	k.within("supernet.alone", s.Alone, 0, 1)
+	if s.Optimizer != "" {
+		k.oneOf("supernet.optimizer", s.Optimizer, "adamw", "sgd")
+	}
+	k.within("supernet.average", s.Average, 0, 0.99999)
+	k.within("supernet.distort", s.Distort, 0, 1)
+	k.least("supernet.cutout", s.Cutout, 0)
+	k.within("supernet.mixup", s.Mixup, 0, 1)
+	if s.Attentive != "" {
+		k.oneOf("supernet.attentive", s.Attentive, "worst", "best")
+	}
 	k.within("supernet.rate", s.Rate, 0, 10)
 	k.within("supernet.warmup", s.Warmup, 0, 1)
 	k.within("supernet.decay", s.Decay, 0, 1)
@@ -145,15 +156,13 @@ func (s *Search) check(k *checker) {
 	k.within("search.gradient", float64(s.Gradient), 0, 1000)
 	k.within("search.mutation", s.Mutation, 0, 1)
 	k.within("search.crossover", s.Crossover, 0, 1)
-	k.within("search.latency_ms", s.LatencyMS, 0, math.MaxFloat32)
-	k.within("search.memory_mb", s.MemoryMB, 0, math.MaxFloat32)
+	s.checkObjectives(k)
+	s.Limits().check(k, "search.")
+	k.within("search.power_w", s.PowerW, 0, 1e6)
 	k.within("search.confidence", s.Confidence, 0, 10)
 	k.within("search.latency_mape", s.LatencyMAPE, -1, 100)
-	for i, bits := range s.Bits {
-		if !slices.Contains([]int{2, 4, 8, 16}, bits) {
-			k.fault(fmt.Sprintf("search.bits[%d]", i), fmt.Sprintf("is %d (want 2, 4, 8 or 16)", bits))
-		}
-	}
+	checkBits(k, "search.bits", s.Bits)
+	s.checkDevices(k)
 }
 
 // ExportProfiles are the values of export.profile, the default first.

@@ -9,7 +9,6 @@ import (
 	_ "image/jpeg" // formats that Decode knows
 	_ "image/png"
 
-	"golang.org/x/image/draw"
 	_ "golang.org/x/image/webp"
 )
 
@@ -49,10 +48,19 @@ func Decode(data []byte) (Example, error) {
 	return upright(fromImage(img), orientation(data)), nil
 }
 
-// fromImage copies the colours of an image.
+// fromImage copies the colours of an image, as Pillow's convert("RGB") does.
 func fromImage(img image.Image) Example {
 	b := img.Bounds()
-	ex := Example{W: b.Dx(), H: b.Dy(), Image: make([]byte, 3*b.Dx()*b.Dy())}
+	ex := Example{W: b.Dx(), H: b.Dy()}
+	switch m := img.(type) {
+	case *image.YCbCr:
+		ex.Image = fromYCbCr(m)
+		return ex
+	case *image.CMYK:
+		ex.Image = fromCMYK(m)
+		return ex
+	}
+	ex.Image = make([]byte, 3*ex.W*ex.H)
 	p := 0
 	put := func(r, g, b uint8) {
 		ex.Image[p], ex.Image[p+1], ex.Image[p+2] = r, g, b
@@ -61,9 +69,6 @@ func fromImage(img image.Image) Example {
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			switch m := img.(type) {
-			case *image.YCbCr:
-				i, k := m.YOffset(x, y), m.COffset(x, y)
-				put(color.YCbCrToRGB(m.Y[i], m.Cb[k], m.Cr[k]))
 			case *image.Gray:
 				v := m.Pix[m.PixOffset(x, y)]
 				put(v, v, v)
@@ -79,8 +84,25 @@ func fromImage(img image.Image) Example {
 	return ex
 }
 
-// apply scales the short side to f.Resize with a bilinear filter that averages
-// when it shrinks (as Pillow's), and cuts out the centre.
+// fromCMYK takes inks for what they leave of the light.
+func fromCMYK(m *image.CMYK) []byte {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	out := make([]byte, 0, 3*w*h)
+	for y := range h {
+		row := m.Pix[y*m.Stride:][:4*w]
+		for x := range w {
+			light := int32(255 - row[4*x+3])
+			for c := range 3 {
+				ink := int32(row[4*x+c])*light + 128
+				out = append(out, clamp(light-(ink>>8+ink)>>8))
+			}
+		}
+	}
+	return out
+}
+
+// apply scales the short side to f.Resize with Pillow's bilinear filter, which
+// averages when it shrinks, and cuts out the centre.
 func (f Fit) apply(ex Example) ([]byte, error) {
 	if ex.W == f.Size && ex.H == f.Size && f.Resize == f.Size {
 		return ex.Image, nil
@@ -94,16 +116,8 @@ func (f Fit) apply(ex Example) ([]byte, error) {
 	if w*h > maxPixels {
 		return nil, fmt.Errorf("image of %dx%d pixels is too thin to scale to a short side of %d", ex.W, ex.H, f.Resize)
 	}
-	scaled := &rgb{w: ex.W, h: ex.H, pix: ex.Image}
-	if w != ex.W || h != ex.H {
-		scaled = scaled.resize(w, h)
-	}
-	out := make([]byte, 3*f.Size*f.Size)
-	x0, y0 := centre(w, f.Size), centre(h, f.Size)
-	for y := range f.Size {
-		copy(out[3*y*f.Size:][:3*f.Size], scaled.pix[3*((y0+y)*w+x0):])
-	}
-	return out, nil
+	whole := &rgb{w: ex.W, h: ex.H, pix: ex.Image}
+	return whole.resizeCut(w, h, cut{centre(w, f.Size), centre(h, f.Size), f.Size, f.Size}).pix, nil
 }
 
 // centre is the offset of a cut of length n, rounded half to even as
@@ -120,19 +134,4 @@ func centre(length, n int) int {
 type rgb struct {
 	w, h int
 	pix  []byte
-}
-
-func (m *rgb) resize(w, h int) *rgb {
-	src := image.NewRGBA(image.Rect(0, 0, m.w, m.h))
-	for p := range m.w * m.h {
-		copy(src.Pix[4*p:4*p+3], m.pix[3*p:3*p+3])
-		src.Pix[4*p+3] = 255
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.BiLinear.Scale(dst, dst.Rect, src, src.Rect, draw.Src, nil)
-	out := &rgb{w, h, make([]byte, 3*w*h)}
-	for p := range w * h {
-		copy(out.pix[3*p:3*p+3], dst.Pix[4*p:4*p+3])
-	}
-	return out
 }

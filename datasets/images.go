@@ -145,6 +145,10 @@ func (im *Images) AugmentedBatch(dst []float32, labels []int32, idx []int, aug A
 		return fmt.Errorf("datasets: batch: %d floats and %d labels for %d images of %d values", len(dst), len(labels), len(idx), one)
 	}
 	table, background := im.table()
+	var distorted []uint8
+	if aug.Distort > 0 {
+		distorted = make([]uint8, one)
+	}
 	for k, i := range idx {
 		if i < 0 || i >= im.Len() {
 			return outOfRange("batch", i, im.Len())
@@ -157,7 +161,11 @@ func (im *Images) AugmentedBatch(dst []float32, labels []int32, idx []int, aug A
 			normalise(out, src, table)
 			continue
 		}
-		aug.draw(rng).apply(out, src, im.Size, table, background)
+		if aug.Distort > 0 {
+			distort(distorted, src, im.Size, aug.Distort, rng)
+			src = distorted
+		}
+		aug.draw(rng, im.Size).apply(out, src, im.Size, table, background)
 	}
 	return nil
 }

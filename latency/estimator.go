@@ -114,13 +114,44 @@ func (e *Estimator) Index(sp *space.Space) (func(layers []space.Layer) float64, 
 			return ms
 		}, nil
 	}
+	sum, err := e.summed(sp, func(r Row) float64 { return r.MeanMs })
+	if err != nil {
+		return nil, err
+	}
+	return func(layers []space.Layer) float64 { return e.apply(sum(layers), layers) }, nil
+}
+
+// EnergyIndex is Index for energy, in mJ, the plain sum of rows. It is an error
+// where a row of sp has none.
+func (e *Estimator) EnergyIndex(sp *space.Space) (func(layers []space.Layer) float64, error) {
+	_, mj, err := e.table.Sum(sp.DistinctLayers())
+	if err != nil {
+		return nil, fmt.Errorf("latency: index of space %s: %w", sp.Name, err)
+	}
+	if mj == 0 {
+		return nil, fmt.Errorf("latency: the table of %s lacks the energy of rows of space %s", e.table.Device, sp.Name)
+	}
+	if e.table.native() {
+		return e.summed(sp, func(r Row) float64 { return r.EnergyMJ })
+	}
+	return func(layers []space.Layer) float64 {
+		mj, err := e.Energy(layers)
+		if err != nil {
+			return math.NaN()
+		}
+		return mj
+	}, nil
+}
+
+// summed indexes one figure of the rows of sp's layers, and sums it.
+func (e *Estimator) summed(sp *space.Space, figure func(Row) float64) (func(layers []space.Layer) float64, error) {
 	distinct := sp.DistinctLayers()
 	if _, _, err := e.table.Sum(distinct); err != nil { // names all missing rows
 		return nil, fmt.Errorf("latency: index of space %s: %w", sp.Name, err)
 	}
 	index := make(map[shapeKey]float64, len(distinct))
 	for i := range distinct {
-		index[shapeOf(&distinct[i])] = e.table.rows[distinct[i].Key()].MeanMs
+		index[shapeOf(&distinct[i])] = figure(e.table.rows[distinct[i].Key()])
 	}
 	if len(index) != len(distinct) {
 		return nil, fmt.Errorf("latency: index of space %s: its sizes are too large", sp.Name)
@@ -128,13 +159,13 @@ func (e *Estimator) Index(sp *space.Space) (func(layers []space.Layer) float64, 
 	return func(layers []space.Layer) float64 {
 		sum := 0.0
 		for i := range layers {
-			ms, ok := index[shapeOf(&layers[i])]
+			v, ok := index[shapeOf(&layers[i])]
 			if !ok {
 				return math.NaN()
 			}
-			sum += ms
+			sum += v
 		}
-		return e.apply(sum, layers)
+		return sum
 	}, nil
 }
 

@@ -77,6 +77,7 @@ func (s sharedStore) fetch(id ActionID, out string, makes []string) (*Record, bo
 			return nil, false, nil
 		}
 	}
+	use(s.action(id))
 	return r, true, nil
 }
 
@@ -94,6 +95,7 @@ func (s sharedStore) put(r *Record, dir string) error {
 	defer os.RemoveAll(temp)
 	for name, a := range r.Artifacts {
 		if _, err := os.Lstat(s.object(a.Hash)); err == nil {
+			use(s.object(a.Hash))
 			continue
 		}
 		one := filepath.Join(temp, "object")

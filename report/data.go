@@ -36,12 +36,13 @@ type Data struct {
 	Title string `json:"title"`
 	Run   Run    `json:"run"`
 
-	Front     []Point    `json:"front,omitempty"`     // what the search found, non-dominated
-	Random    []Point    `json:"random,omitempty"`    // the front of as many random sub-networks
-	Scored    []Point    `json:"scored,omitempty"`    // the samples that the predictor learned from, front or not
-	Shapes    []Layer    `json:"shapes,omitempty"`    // distinct layers that points name by number
-	Baselines []Baseline `json:"baselines,omitempty"` // networks to compare with, such as the largest at 8 bits
-	Progress  []Progress `json:"progress,omitempty"`  // hypervolume while searching
+	Front     []Point       `json:"front,omitempty"`     // what the search found, non-dominated
+	Devices   []DeviceFront `json:"devices,omitempty"`   // fronts for further devices
+	Random    []Point       `json:"random,omitempty"`    // the front of as many random sub-networks
+	Scored    []Point       `json:"scored,omitempty"`    // the samples that the predictor learned from, front or not
+	Shapes    []Layer       `json:"shapes,omitempty"`    // distinct layers that points name by number
+	Baselines []Baseline    `json:"baselines,omitempty"` // networks to compare with, such as the largest at 8 bits
+	Progress  []Progress    `json:"progress,omitempty"`  // hypervolume while searching
 
 	Winners   []Winner     `json:"winners,omitempty"` // the exported files
 	Predictor PredictorFit `json:"predictor"`
@@ -52,6 +53,13 @@ type Data struct {
 	Published []Published  `json:"published,omitempty"` // nil = the paper's Table 1
 	Stages    []Stage      `json:"stages,omitempty"`
 	Notes     []string     `json:"notes,omitempty"` // what a reader must know to read the figures rightly
+}
+
+// DeviceFront is what a search for a further device found.
+type DeviceFront struct {
+	Name   string  `json:"name"`
+	Device string  `json:"device"` // of its table or model
+	Points []Point `json:"points"`
 }
 
 // Run is what was run, and where.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -68,6 +69,9 @@ func exploreRun(d *Data) *explorer {
 	b := newExploreBuilder()
 	b.called(d)
 	b.group("found by the search", "found", d.Front, d.Shapes)
+	for i, f := range d.Devices {
+		b.group("for "+f.Name, fmt.Sprint("run", i%mostCompared), f.Points, d.Shapes)
+	}
 	b.group("random search, as many evaluations", "random", d.Random, d.Shapes)
 	b.group("scored samples", "scored", d.Scored, d.Shapes)
 	b.winners(d)

@@ -44,6 +44,7 @@ func Markdown(w io.Writer, d *Data) error {
 	} else {
 		m.table("Front", front)
 	}
+	m.table("Further devices", devicesTable(d))
 	m.progress(d.Progress)
 	if d.Predictor.NTest > 0 {
 		m.predictor(d.Predictor)

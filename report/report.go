@@ -95,6 +95,7 @@ type view struct {
 	Explore                *explorer
 	Runs, Reached          table // of a comparison
 	Patterns               table
+	Devices                table // further ones
 }
 
 // HTML writes the page: one file, nothing loaded from elsewhere.
@@ -139,7 +140,7 @@ func newView(d *Data) *view {
 	v := &view{
 		Title: d.Title, Intro: intro(d), Legend: legend, Headlines: headlines(d), Front: frontPlot(d), Progress: progressPlot(d.Progress),
 		FrontRows: frontTable(d.Front, metric).first(mostTips), FrontSize: len(d.Front), RandomRows: frontTable(d.Random, metric).first(mostTips), Winners: winnersTable(d), Published: publishedTable(d),
-		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d), Patterns: patternsTable(d),
+		Bits: bitWidths(d.Winners), Kinds: kindsTable(d.Table), Bars: tableBars(d.Table), Times: stageBars(d.Stages), Memory: memoryPlot(d), BitBars: bitBars(d), Patterns: patternsTable(d), Devices: devicesTable(d),
 		TableNote: tableNote(d.Table),
 		Facts:     runFacts(d.Run), Settings: d.Run.Settings, Stages: stagesTable(d.Stages), Notes: d.Notes, Device: d.Run.Device,
 		AccuracyN: len(d.Accuracy), LatencyN: len(d.Latency), Explore: exploreRun(d),

@@ -15,12 +15,13 @@ type Archive[G comparable] struct {
 	problem *Problem[G]
 	all     []Candidate[G]
 	index   map[G]int
-	front   []int // indices into all: what nothing dominates
+	front   []int      // indices into all: what nothing dominates
+	drawn   map[G]bool // by Fresh, kept for its room
 }
 
 // NewArchive makes an empty archive of a problem.
 func NewArchive[G comparable](p *Problem[G]) *Archive[G] {
-	return &Archive[G]{problem: p, index: map[G]int{}}
+	return &Archive[G]{problem: p, index: map[G]int{}, drawn: map[G]bool{}}
 }
 
 // Len is the number of distinct genomes evaluated.
@@ -33,28 +34,49 @@ func (a *Archive[G]) All() []Candidate[G] { return a.all }
 // Has says whether a genome has been evaluated.
 func (a *Archive[G]) Has(g G) bool { _, ok := a.index[g]; return ok }
 
+// Grow makes room for n evaluations in all, of a search that will make so many.
+func (a *Archive[G]) Grow(n int) {
+	n = min(n, mostRoom)
+	if len(a.index) > 0 || n <= 0 {
+		return
+	}
+	a.index = make(map[G]int, n)
+	a.all = make([]Candidate[G], 0, n)
+}
+
+// mostRoom is what a budget is believed: a larger archive grows as it fills.
+const mostRoom = 1 << 20
+
 // Evaluate returns the candidates of the genomes, in their order; those not yet
 // known go to the problem as one batch, each once. On an error nothing of the
 // batch is kept.
 func (a *Archive[G]) Evaluate(ctx context.Context, genomes []G) ([]Candidate[G], error) {
+	before := len(a.all)
 	fresh := make([]G, 0, len(genomes))
-	seen := make(map[G]bool, len(genomes))
-	for _, g := range genomes {
-		if !a.Has(g) && !seen[g] {
-			seen[g] = true
+	at := make([]int, len(genomes))
+	for i, g := range genomes {
+		n, known := a.index[g]
+		if !known {
+			n = before + len(fresh)
+			a.index[g] = n // taken back if the evaluation fails
 			fresh = append(fresh, g)
 		}
+		at[i] = n
 	}
 	if err := a.evaluate(ctx, fresh); err != nil {
+		for _, g := range fresh {
+			delete(a.index, g)
+		}
 		return nil, err
 	}
 	out := make([]Candidate[G], len(genomes))
-	for i, g := range genomes {
-		out[i] = a.all[a.index[g]]
+	for i, n := range at {
+		out[i] = a.all[n]
 	}
 	return out, nil
 }
 
+// evaluate adds candidates that the index has already.
 func (a *Archive[G]) evaluate(ctx context.Context, fresh []G) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("search: after %d evaluations: %w", len(a.all), err)
@@ -69,13 +91,12 @@ func (a *Archive[G]) evaluate(ctx context.Context, fresh []G) error {
 	if len(points) != len(fresh) {
 		return fmt.Errorf("search: evaluate: %d points for %d genomes", len(points), len(fresh))
 	}
-	for i, p := range points {
-		if err := a.problem.checkPoint(p); err != nil {
+	for i := range points {
+		if err := a.problem.checkPoint(&points[i]); err != nil {
 			return fmt.Errorf("search: evaluate: genome %v: %w", fresh[i], err)
 		}
 	}
 	for i, p := range points {
-		a.index[fresh[i]] = len(a.all)
 		a.all = append(a.all, Candidate[G]{fresh[i], p})
 		a.place(len(a.all) - 1)
 	}

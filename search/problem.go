@@ -58,7 +58,7 @@ func (p *Problem[G]) Check() error {
 }
 
 // checkPoint refuses what cannot be ranked.
-func (p *Problem[G]) checkPoint(pt Point) error {
+func (p *Problem[G]) checkPoint(pt *Point) error {
 	if len(pt.Objectives) != len(p.Objectives) {
 		return fmt.Errorf("%d objectives, want %d (%q)", len(pt.Objectives), len(p.Objectives), p.Objectives)
 	}

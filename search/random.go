@@ -56,7 +56,8 @@ func NewRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x9e377
 // when all of them do.
 func (a *Archive[G]) Fresh(rng *rand.Rand, want int, draws ...func(*rand.Rand) G) []G {
 	out := make([]G, 0, want)
-	seen := make(map[G]bool, want)
+	seen := a.drawn
+	clear(seen)
 	add := func(g G) {
 		if len(out) < want && !seen[g] && !a.Has(g) {
 			seen[g] = true

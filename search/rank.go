@@ -113,7 +113,7 @@ func lexicographic(points []Point) (order []int, feasible int) {
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		pa, pb := points[a], points[b]
+		pa, pb := &points[a], &points[b]
 		if fa, fb := pa.Feasible(), pb.Feasible(); fa != fb {
 			if fa {
 				return -1
@@ -122,9 +122,23 @@ func lexicographic(points []Point) (order []int, feasible int) {
 		} else if !fa {
 			return cmp.Or(cmp.Compare(pa.Violation, pb.Violation), cmp.Compare(a, b))
 		}
-		return cmp.Or(slices.Compare(pa.Objectives, pb.Objectives), cmp.Compare(a, b))
+		return comparePlaces(pa.Objectives, pb.Objectives, a, b)
 	})
 	return order, feasible
+}
+
+// comparePlaces compares by objectives, first to last, and then by place. The
+// values are finite, so plain comparisons do.
+func comparePlaces(x, y []float64, a, b int) int {
+	for m, v := range x {
+		switch w := y[m]; {
+		case v < w:
+			return -1
+		case v > w:
+			return 1
+		}
+	}
+	return a - b
 }
 
 // placeByTail says whether a two-objective front, in lexicographic order,
@@ -162,7 +176,13 @@ func Crowding(points []Point, front []int) []float64 {
 		at := func(n int) float64 { return points[front[order[n]]].Objectives[m] }
 		slices.SortFunc(order, func(a, b int) int {
 			pa, pb := points[front[a]].Objectives, points[front[b]].Objectives
-			return cmp.Or(cmp.Compare(pa[m], pb[m]), slices.Compare(pa, pb), cmp.Compare(a, b))
+			switch {
+			case pa[m] < pb[m]:
+				return -1
+			case pa[m] > pb[m]:
+				return 1
+			}
+			return comparePlaces(pa, pb, a, b)
 		})
 		last := len(order) - 1
 		span := at(last) - at(0)

@@ -42,6 +42,18 @@ var presets = []Space{
 		HeadWidths: []int{160, 224}, HeadAct: "relu",
 		WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16},
 	},
+	{ // CIFAR-10, larger: 5 to 60 MMACs
+		Name: "cifar10-large", Resolutions: []int{32}, Channels: 3, Classes: 10,
+		StemWidths: []int{24, 32}, StemStride: 1, StemKernel: 3, StemAct: "relu",
+		Stages: []Stage{
+			{Widths: []int{24, 32}, Depths: []int{1}, Kernels: []int{3, 5}, Expands: []float64{1, 2}, Stride: 1, Act: "relu"},
+			{Widths: []int{40, 56}, Depths: []int{1, 2, 3}, Kernels: []int{3, 5}, Expands: []float64{2, 3, 4}, Stride: 2, Act: "relu"},
+			{Widths: []int{72, 96}, Depths: []int{1, 2, 3}, Kernels: []int{3, 5, 7}, Expands: []float64{2, 3, 4}, Stride: 2, Act: "relu"},
+			{Widths: []int{112, 160}, Depths: []int{1, 2, 3}, Kernels: []int{3, 5}, Expands: []float64{2, 3, 4}, Stride: 2, Act: "relu"},
+		},
+		HeadWidths: []int{256, 384}, HeadAct: "relu",
+		WBits: []int{2, 4, 8, 16}, ABits: []int{2, 4, 8, 16},
+	},
 	onceForAll("ofa-mbv3-w1.0", []int{16, 24, 40, 80, 112, 160}, 16, 960, 1280),
 	onceForAll("ofa-mbv3-w1.2", []int{24, 32, 48, 96, 136, 192}, 24, 1152, 1536),
 	everyFour(onceForAll("ofa-mbv3-w1.0-r4", []int{16, 24, 40, 80, 112, 160}, 16, 960, 1280)),

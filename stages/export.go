@@ -13,7 +13,6 @@ import (
 	"hanas/onnx"
 	"hanas/pipeline"
 	"hanas/search"
-	"hanas/space"
 )
 
 // frontPoint is a point of front.json.
@@ -23,6 +22,9 @@ type frontPoint struct {
 	Std         float64           `json:"accuracy_std"`
 	LatencyMS   float64           `json:"latency_ms"`
 	MemoryBytes int64             `json:"memory_bytes"` // weights and peak activations
+	EnergyMJ    float64           `json:"energy_mj,omitempty"`
+	SizeBytes   int64             `json:"size_bytes"` // weights, scales and biases at their bits
+	MACs        int64             `json:"macs"`
 	Provenance  map[string]string `json:"provenance"`
 }
 
@@ -83,7 +85,13 @@ func (e *Env) runExport(ctx context.Context, p *pipeline.Pass) error {
 	if s.profile, err = export.ParseProfile(e.Config.Export.Profile); err != nil {
 		return err
 	}
-	models, err := e.winners(front)
+	var devices []deviceFront
+	if len(e.Config.Search.Devices) > 0 {
+		if devices, err = e.readFronts(p.Input(frontsFolder)); err != nil {
+			return err
+		}
+	}
+	models, err := e.winners(front, devices)
 	if err != nil {
 		return err
 	}
@@ -102,58 +110,87 @@ func (e *Env) runExport(ctx context.Context, p *pipeline.Pass) error {
 	return writeJSON(filepath.Join(p.Output(modelsFolder), "manifest.json"), rec)
 }
 
-// winners picks the front points that become files; a point that is chosen for
-// several reasons becomes one.
-func (e *Env) winners(front frontRecord) ([]modelRecord, error) {
-	var all []search.Candidate[int]
-	for i, pt := range front.Points {
-		all = append(all, search.Candidate[int]{Genome: i, Point: search.Point{Objectives: []float64{-pt.Accuracy, pt.LatencyMS, float64(pt.MemoryBytes)}}})
+// choice collects the front points that become files; a point that is chosen
+// for several reasons becomes one.
+type choice struct {
+	env *Env
+	out []modelRecord
+}
+
+func (c *choice) pick(name string, pt frontPoint) {
+	if k := slices.IndexFunc(c.out, func(m modelRecord) bool { return m.Arch == pt.Arch }); k >= 0 {
+		c.out[k].Picks = append(c.out[k].Picks, name)
+		return
 	}
-	if len(all) == 0 {
+	c.out = append(c.out, modelRecord{File: name + ".onnx", Picks: []string{name}, Arch: pt.Arch, Predicted: pt})
+}
+
+// winners picks from the run's own front, and from those of further devices
+// what the configuration names; the names of the latter begin with the device's.
+func (e *Env) winners(front frontRecord, devices []deviceFront) ([]modelRecord, error) {
+	if len(front.Points) == 0 {
 		return nil, fmt.Errorf("stages: export: the front has no points (raise the limits of search)")
 	}
-	f := search.NewFront(front.Objectives, all)
-	var out []modelRecord
-	pick := func(name string, c search.Candidate[int], ok bool) {
-		if !ok {
-			e.Log(fmt.Sprintf("export: no point of the front is %s", name))
-			return
-		}
-		pt := front.Points[c.Genome]
-		if k := slices.IndexFunc(out, func(m modelRecord) bool { return m.Arch == pt.Arch }); k >= 0 {
-			out[k].Picks = append(out[k].Picks, name)
-			return
-		}
-		out = append(out, modelRecord{File: name + ".onnx", Picks: []string{name}, Arch: pt.Arch, Predicted: pt})
-	}
-	for _, name := range e.Config.Export.Picks {
-		var c search.Candidate[int]
-		var ok bool
-		switch name {
-		case "knee":
-			c, ok = f.Knee()
-		case "fastest":
-			c, ok = f.Best(1)
-		case "most_accurate":
-			c, ok = f.Best(0)
-		}
-		pick(name, c, ok)
-	}
-	for _, limit := range e.Config.Export.LatencyMS {
-		c, ok := f.Best(0, search.Limit{Objective: 1, Max: limit})
-		pick(fmt.Sprintf("under-%gms", limit), c, ok)
-	}
-	for i, c := range f.Diverse(e.Config.Export.Count + 3) {
-		if len(out) < e.Config.Export.Count+len(e.Config.Export.Picks)+len(e.Config.Export.LatencyMS) {
-			pick(fmt.Sprintf("front-%d", i+1), c, true)
+	c := &choice{env: e}
+	c.named("", front)
+	set := e.Config.Export
+	for i, d := range scaled(front).Diverse(set.Count + 3) {
+		if len(c.out) < set.Count+len(set.Picks)+len(set.LatencyMS) {
+			c.pick(fmt.Sprintf("front-%d", i+1), front.Points[d.Genome])
 		}
 	}
 	for _, b := range front.Baselines {
-		if !slices.ContainsFunc(out, func(m modelRecord) bool { return m.Arch == b.Arch }) {
-			out = append(out, modelRecord{File: b.Name + ".onnx", Picks: []string{b.Name}, Baseline: true, Arch: b.Arch, Predicted: b.frontPoint})
+		if !slices.ContainsFunc(c.out, func(m modelRecord) bool { return m.Arch == b.Arch }) {
+			c.out = append(c.out, modelRecord{File: b.Name + ".onnx", Picks: []string{b.Name}, Baseline: true, Arch: b.Arch, Predicted: b.frontPoint})
 		}
 	}
-	return out, nil
+	for _, d := range devices {
+		c.named(d.Name+"-", d.frontRecord)
+	}
+	return c.out, nil
+}
+
+// scaled is a front by its own objectives, each point its place.
+func scaled(front frontRecord) search.Front[int] {
+	f := search.Front[int]{Objectives: front.Objectives, Feasible: true}
+	for i := range front.Points {
+		pt := search.Point{}
+		for _, name := range front.Objectives {
+			pt.Objectives = append(pt.Objectives, metricNamed(name).ofPoint(&front.Points[i]))
+		}
+		f.Points = append(f.Points, search.Candidate[int]{Genome: i, Point: pt})
+	}
+	return f
+}
+
+// named takes the picks and the most accurate under each latency limit.
+func (c *choice) named(prefix string, front frontRecord) {
+	known := frontRecord{Objectives: []string{"error", "latency_ms"}, Points: front.Points} // which need not be what was minimised
+	f := scaled(known)
+	take := func(name string, best search.Candidate[int], ok bool) {
+		if !ok {
+			c.env.Log(fmt.Sprintf("export: no point of the front is %s%s", prefix, name))
+			return
+		}
+		c.pick(prefix+name, front.Points[best.Genome])
+	}
+	for _, name := range c.env.Config.Export.Picks {
+		var best search.Candidate[int]
+		var ok bool
+		switch name {
+		case "knee":
+			best, ok = scaled(front).Knee()
+		case "fastest":
+			best, ok = f.Best(1)
+		case "most_accurate":
+			best, ok = f.Best(0)
+		}
+		take(name, best, ok)
+	}
+	for _, limit := range c.env.Config.Export.LatencyMS {
+		best, ok := f.Best(0, search.Limit{Objective: 1, Max: limit})
+		take(fmt.Sprintf("under-%gms", limit), best, ok)
+	}
 }
 
 func (e *Env) writeModel(ctx context.Context, p *pipeline.Pass, s *scoring, m modelRecord) (modelRecord, error) {
@@ -179,10 +216,4 @@ func (e *Env) writeModel(ctx context.Context, p *pipeline.Pass, s *scoring, m mo
 	sum := sha256.Sum256(data)
 	m.SHA256 = hex.EncodeToString(sum[:])
 	return m, nil
-}
-
-// memory is the search's memory objective: weights and peak activations.
-func memory(layers []space.Layer) int64 {
-	c := space.Cost(layers)
-	return c.WeightBytes + c.PeakActivationBytes
 }

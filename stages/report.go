@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"hanas/configs"
 	"hanas/latency"
@@ -28,6 +29,7 @@ type artifacts struct {
 	refined    refineRecord       // zero without the stage
 	scored     map[string]float64 // by Arch: what refining scored
 	shapes     report.Shapes
+	devices    []deviceFront
 }
 
 func (e *Env) readArtifacts(p *pipeline.Pass) (*artifacts, error) {
@@ -46,6 +48,11 @@ func (e *Env) readArtifacts(p *pipeline.Pass) (*artifacts, error) {
 	}
 	if a.estimator, err = latency.ReadEstimator(p.Input(estimatorFile), a.table); err != nil {
 		return nil, err
+	}
+	if len(e.Config.Search.Devices) > 0 {
+		if a.devices, err = e.readFronts(p.Input(frontsFolder)); err != nil {
+			return nil, err
+		}
 	}
 	if e.Config.Refine.Rounds == 0 {
 		return &a, nil
@@ -69,6 +76,13 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 	d := e.reportRun(a)
 	for _, pt := range a.front.Points {
 		d.Front = append(d.Front, e.reportPoint(pt, a))
+	}
+	for _, f := range a.devices {
+		more := report.DeviceFront{Name: f.Name, Device: f.Device}
+		for _, pt := range f.Points {
+			more.Points = append(more.Points, e.reportPoint(pt, a))
+		}
+		d.Devices = append(d.Devices, more)
 	}
 	for _, pt := range a.search.RandomSet {
 		d.Random = append(d.Random, e.reportPoint(pt, a))
@@ -127,6 +141,9 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 	out := report.Point{
 		Arch: pt.Arch, Accuracy: report.Figure{Value: pt.Accuracy, From: report.Predicted, Std: pt.Std},
 		Latency: report.Fig(pt.LatencyMS, report.Predicted), Memory: report.Fig(float64(pt.MemoryBytes), report.Modelled),
+	}
+	if pt.EnergyMJ > 0 {
+		out.Energy = report.Fig(pt.EnergyMJ, report.Modelled)
 	}
 	if v, ok := a.scored[pt.Arch]; ok {
 		out.Measured = report.Fig(v, report.Measured)
@@ -228,6 +245,12 @@ func (e *Env) notes(a *artifacts) []string {
 	notes := []string{
 		"Accuracy of points on the front is predicted; the exported files are scored on validation images and tested on others, which nothing was chosen by.",
 		"Memory is modelled: weights at their bits, scales and biases, and the largest sum of live activations at their bits.",
+	}
+	if len(a.devices) > 0 {
+		notes = append(notes, "Files whose names begin with a further device's are its winners: their predicted latency is that device's, the measured one this machine's.")
+	}
+	if !slices.Equal(a.front.Objectives, configs.DefaultObjectives) {
+		notes = append(notes, "The search minimised "+strings.Join(a.front.Objectives, ", ")+": seen by latency alone, its front need not be one.")
 	}
 	if n := len(a.refined.Rounds); n > 0 {
 		first, last := a.refined.Rounds[0].Metrics, a.refined.Rounds[n-1].Metrics

@@ -58,9 +58,10 @@ func (e *Env) scoredPoints(p *pipeline.Pass, a *artifacts) ([]report.Point, erro
 			return nil, fmt.Errorf("stages: report: %w", err)
 		}
 		layers := e.Space.Layers(arch)
+		cost := space.Cost(layers)
 		pt := report.Point{
 			Arch: row.Arch, Measured: report.Fig(row.Accuracy, report.Measured),
-			Latency: report.Fig(ms(layers), report.Predicted), Memory: report.Fig(float64(memory(layers)), report.Modelled),
+			Latency: report.Fig(ms(layers), report.Predicted), Memory: report.Fig(float64(cost.WeightBytes+cost.PeakActivationBytes), report.Modelled),
 		}
 		e.tellLayers(&pt, arch, a)
 		out = append(out, pt)

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"hanas/latency"
 	"hanas/pipeline"
 	"hanas/predictor"
 	"hanas/search"
@@ -23,18 +22,16 @@ type searchRecord struct {
 	RandomSet []frontPoint  `json:"random_front"`
 }
 
-// objectives of the search, all minimised.
-var objectives = []string{"error", "latency_ms", "memory_bytes"}
-
-// judgeArch is the three surrogates of an Arch.
+// judgeArch is the surrogates of an Arch: of accuracy, and of what a device
+// takes.
 type judgeArch struct {
-	env        *Env
-	predictor  *predictor.Predictor
-	ms         func([]space.Layer) float64
-	provenance map[string]string
+	*pricing
+	goal
+	env       *Env
+	predictor *predictor.Predictor
 }
 
-// points scores a batch; limits become violations relative to their size.
+// points scores a batch.
 func (j *judgeArch) points(ctx context.Context, archs []space.Arch) ([]search.Point, error) {
 	mean, std, err := j.predictor.Predict(ctx, archs)
 	if err != nil {
@@ -45,14 +42,9 @@ func (j *judgeArch) points(ctx context.Context, archs []space.Arch) ([]search.Po
 	var layers []space.Layer
 	for i, a := range archs {
 		layers = j.env.Space.AppendLayers(layers[:0], a)
-		ms, bytes := j.ms(layers), float64(memory(layers))
-		out[i].Objectives = []float64{1 - (mean[i] - c.Confidence*std[i]), ms, bytes}
-		if c.LatencyMS > 0 {
-			out[i].Violation += max(0, ms/c.LatencyMS-1)
-		}
-		if c.MemoryMB > 0 {
-			out[i].Violation += max(0, bytes/(c.MemoryMB*1e6)-1)
-		}
+		f := j.figuresOf(layers)
+		f.err = 1 - (mean[i] - c.Confidence*std[i])
+		out[i] = j.point(&f)
 	}
 	return out, nil
 }
@@ -67,8 +59,8 @@ func (j *judgeArch) front(ctx context.Context, f search.Front[space.Arch]) ([]fr
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range f.Points {
-		out = append(out, frontPoint{Arch: j.env.Space.Key(c.Genome), Accuracy: mean[i], Std: std[i], LatencyMS: c.Objectives[1], MemoryBytes: int64(c.Objectives[2]), Provenance: j.provenance})
+	for i, a := range archs {
+		out = append(out, j.frontPoint(a, mean[i], std[i]))
 	}
 	slices.SortFunc(out, func(a, b frontPoint) int {
 		switch {
@@ -100,10 +92,16 @@ func (j *judgeArch) baselines(ctx context.Context) ([]baseline, error) {
 		if err != nil {
 			return nil, err
 		}
-		layers := sp.Layers(a)
-		out = append(out, baseline{end.name, frontPoint{Arch: sp.Key(a), Accuracy: mean[0], Std: std[0], LatencyMS: j.ms(layers), MemoryBytes: memory(layers), Provenance: j.provenance}})
+		out = append(out, baseline{end.name, j.frontPoint(a, mean[0], std[0])})
 	}
 	return out, nil
+}
+
+func (j *judgeArch) frontPoint(a space.Arch, mean, std float64) frontPoint {
+	p := frontPoint{Arch: j.env.Space.Key(a), Accuracy: mean, Std: std, Provenance: j.provenance}
+	f := j.figuresOf(j.env.Space.Layers(a))
+	f.fill(&p)
+	return p
 }
 
 // runSearch runs NSGA-II and, with the same number of evaluations, random
@@ -166,7 +164,7 @@ func (e *Env) runSearch(ctx context.Context, p *pipeline.Pass) error {
 		return err
 	}
 	front := frontRecord{
-		Objectives: objectives, Reference: reference, Evaluations: found.Archive.Len(), Points: points,
+		Objectives: j.names(), Reference: reference, Evaluations: found.Archive.Len(), Points: points,
 		Hypervolume: found.Front.Hypervolume(reference), RandomHypervolume: blind.Front.Hypervolume(reference),
 	}
 	if front.Baselines, err = j.baselines(ctx); err != nil {
@@ -199,23 +197,12 @@ func (e *Env) newJudge(p *pipeline.Pass, pr *predictor.Predictor) (*judgeArch, e
 }
 
 func (e *Env) judge(lut, estimator string, pr *predictor.Predictor) (*judgeArch, error) {
-	table, err := latency.ReadTable(lut)
+	p, err := e.readPricing(lut, estimator, e.Config.Search.PowerW)
 	if err != nil {
 		return nil, err
 	}
-	est, err := latency.ReadEstimator(estimator, table)
-	if err != nil {
-		return nil, err
-	}
-	ms, err := est.Index(e.Space)
-	if err != nil {
-		return nil, err
-	}
-	_, from, err := est.Estimate(e.Space.Layers(e.Space.Largest()))
-	if err != nil {
-		return nil, err
-	}
-	return &judgeArch{e, pr, ms, map[string]string{"accuracy": "predicted", "latency_ms": from, "memory_bytes": "modelled: weights at their bits and peak activations"}}, nil
+	g, err := newGoal(e.Config.Search.Objectives, e.Config.Search.Limits(), p)
+	return &judgeArch{p, g, e, pr}, err
 }
 
 // problem is the space with the device's legal bits only: others cannot be
@@ -236,7 +223,7 @@ func (e *Env) problem(j *judgeArch) (*search.Problem[space.Arch], error) {
 	}
 	genes := float64(sp.GeneCount())
 	return &search.Problem[space.Arch]{
-		Objectives: objectives,
+		Objectives: j.names(),
 		Seeds:      seeds,
 		Random:     func(rng *rand.Rand) space.Arch { return legal(sp.Random(rng)) },
 		Mutate: func(rng *rand.Rand, a space.Arch, prob float64) space.Arch {

@@ -70,6 +70,8 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 	if cfg.Lut.Table != "" {
 		timing["files"] = []string{stamp(cfg.Lut.Table), stamp(filepath.Join(filepath.Dir(cfg.Lut.Table), estimatorFile))}
 	}
+	searching := cfg.Search
+	searching.Devices = nil // of a stage of their own
 	stages := []pipeline.Stage{
 		{
 			Name: "data", Doc: "opens the images, checks them and records their digest", Version: 1,
@@ -96,11 +98,11 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Makes: []string{lutFile, estimatorFile, latencyJSON}, Settings: with(timing), Exclusive: true, Cores: 1, Run: e.runLut,
 		},
 		{
-			Name: "search", Doc: "finds the accuracy, latency and memory front under the limits", Version: 2,
-			Needs: []string{e.searched(), lutFile, estimatorFile, latencyJSON}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": cfg.Search}), Cores: 1, Run: e.runSearch,
+			Name: "search", Doc: "finds the front of accuracy, latency and memory, or what else is asked for, under the limits", Version: 3,
+			Needs: []string{e.searched(), lutFile, estimatorFile, latencyJSON}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": searching}), Cores: 1, Run: e.runSearch,
 		},
 		{
-			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 3,
+			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 4,
 			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(exporting), Cores: e.workers(), Run: e.runExport,
 		},
 		{
@@ -118,14 +120,39 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 2,
 			Needs:    []string{dataFile, supernetFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile},
 			Makes:    []string{refinedFile, refinedSamples, refineJSON},
-			Settings: with(settings{"refine": cfg.Refine, "search": cfg.Search, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,
+			Settings: with(settings{"refine": cfg.Refine, "search": searching, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,
 		}
 		last := &stages[len(stages)-1] // the report tells of it
 		last.Needs = append(last.Needs, refineJSON)
 		at := slices.IndexFunc(stages, func(s pipeline.Stage) bool { return s.Name == "search" })
 		stages = slices.Insert(stages, at, refine)
 	}
+	if len(cfg.Search.Devices) > 0 {
+		stages = e.withDevices(stages, with)
+	}
 	return stages, nil
+}
+
+// withDevices adds the search for further devices, and has export and report
+// read what it finds.
+func (e *Env) withDevices(stages []pipeline.Stage, with func(settings) settings) []pipeline.Stage {
+	var files []string
+	for _, t := range e.Config.Search.Devices {
+		if t.Table != "" {
+			files = append(files, stamp(t.Table), stamp(filepath.Join(filepath.Dir(t.Table), estimatorFile)))
+		}
+	}
+	devices := pipeline.Stage{
+		Name: "devices", Doc: "finds a front for each further device, with the same predictor", Version: 1,
+		Needs: []string{e.searched()}, Makes: []string{frontsFolder}, Settings: with(settings{"search": e.Config.Search, "files": files}), Cores: 1, Run: e.runDevices,
+	}
+	for i := range stages {
+		if name := stages[i].Name; name == "export" || name == "report" {
+			stages[i].Needs = append(stages[i].Needs, frontsFolder)
+		}
+	}
+	at := slices.IndexFunc(stages, func(s pipeline.Stage) bool { return s.Name == "export" })
+	return slices.Insert(stages, at, devices)
 }
 
 // settings are what the answer of a stage depends on, by the names of the

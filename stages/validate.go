@@ -51,7 +51,7 @@ type checkedModel struct {
 // validationRecord is validation.json.
 type validationRecord struct {
 	Models []checkedModel `json:"models"`
-	Pace   float64        `json:"pace"` // what this machine took over what it took for the latency table; measured latencies are scaled by it
+	Pace   float64        `json:"pace,omitempty"` // unknown where the table has none: what this machine took over what it took for the latency table; measured latencies are scaled by it
 }
 
 // runValidate runs each exported file from disk.
@@ -91,7 +91,7 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 	if err != nil {
 		return fmt.Errorf("stages: validate: %w", err)
 	}
-	rec.Pace = times.PaceMs / table.PaceMs
+	rec.Pace = paceOf(times.PaceMs, table.PaceMs)
 	for i, t := range times.Rows {
 		c := &rec.Models[i]
 		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = t.MeanMs, t.StdMs, t.P95Ms, t.Count
@@ -99,6 +99,15 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 	}
 	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
 	return writeJSON(p.Output(validationFile), rec)
+}
+
+// paceOf is how slow this machine was, over how slow it was for the table; 0 for
+// a table of elsewhere, which does not say.
+func paceOf(now, then float64) float64 {
+	if !(then > 0) {
+		return 0
+	}
+	return now / then
 }
 
 func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m modelRecord, images [2]scorer) (checkedModel, *onnx.Model, error) {

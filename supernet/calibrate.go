@@ -134,6 +134,11 @@ func (c *Calibrator) bind(plan *blueprint, layers []space.Layer, f flow) {
 		values[l.Name+".in.lo"] = onnx.From([]float32{lo})
 		values[l.Name+".in.hi"] = onnx.From([]float32{hi})
 		values[l.Name+".in.scale"] = onnx.From([]float32{scale})
+		zero := uint8(0)
+		if lo < 0 {
+			zero = 128
+		}
+		values[l.Name+".in.zero"] = onnx.From([]uint8{zero})
 	}
 	m := plan.model
 	kept := m.Graph.Inputs[:0]

@@ -207,6 +207,9 @@ func (t *tracer) quantise(i int) {
 	hi := t.b.Input(name+".hi", onnx.Float)
 	scale := t.b.Input(name+".scale", onnx.Float)
 	zero := t.constant("zero_point", func() *onnx.Tensor { return onnx.From([]uint16{32768}) })
+	if t.set.exact { // at most 8 bits, and the engine's bytes are faster
+		zero = t.b.Input(name+".zero", onnx.Uint8)
+	}
 	x := t.b.Op("Clip", []onnx.Value{t.x, lo, hi})
 	q := t.b.Op("QuantizeLinear", []onnx.Value{x, scale, zero})
 	t.x = t.b.Op("DequantizeLinear", []onnx.Value{q, scale, zero})

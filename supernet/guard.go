@@ -48,6 +48,7 @@ type guard struct {
 	before  health
 	weights [][]float32
 	state   map[string][]float32
+	pool    []attention
 }
 
 // health is what the guard has seen and decided; it is stored with a checkpoint.
@@ -84,6 +85,7 @@ func (t *Trainer) hold(step int) {
 		g.tries = 0
 	}
 	g.good, g.before = step, g.health
+	g.pool = append(g.pool[:0], t.pool...)
 	state := t.opt.State()
 	if g.weights == nil {
 		g.weights, g.state = make([][]float32, len(t.Net.params)), map[string][]float32{}
@@ -107,6 +109,7 @@ func (t *Trainer) goBack(cause *Diverged) error {
 	}
 	g.before.tries, g.before.factor = tries, g.before.factor*guardFactor
 	g.health = g.before
+	copy(t.pool, g.pool)
 	for i, p := range t.Net.params {
 		copy(p.Data, g.weights[i])
 	}

@@ -16,6 +16,7 @@ type member struct {
 	session *session
 	outs    [][]*onnx.Tensor // by micro-batch
 	loss    float64
+	slot    int // place in the pool; negative of those that are in every step
 }
 
 // members picks the step's sub-networks: the Trainer's own Arch, or largest,
@@ -34,8 +35,9 @@ func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	}
 	if step%t.Set.PoolSteps == 0 {
 		t.closeSessions()
+		clear(t.pool)
 	}
-	archs := t.archs(rng, step)
+	archs, slots := t.archs(rng, step, steps)
 	out := make([]*member, len(archs))
 	for i, a := range archs {
 		bits := step >= from && (i > 0 || t.Arch != nil)
@@ -56,25 +58,27 @@ func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 			}
 		}
 		n.set(t.Net, layers, t.Info.ImageHi())
-		out[i] = &member{arch: a, layers: layers, session: n, outs: make([][]*onnx.Tensor, len(t.images))}
+		out[i] = &member{arch: a, layers: layers, session: n, outs: make([][]*onnx.Tensor, len(t.images)), slot: slots[i]}
 	}
 	return out, nil
 }
 
-// archs are the step's topologies.
-func (t *Trainer) archs(rng *rand.Rand, step int) []space.Arch {
+// archs are the step's topologies, with their places in the pool.
+func (t *Trainer) archs(rng *rand.Rand, step, steps int) ([]space.Arch, []int) {
 	if t.Arch != nil {
-		return []space.Arch{*t.Arch}
+		return []space.Arch{*t.Arch}, []int{-1}
 	}
 	sp := t.Net.Space
-	archs := []space.Arch{sp.Largest(), sp.Smallest()}
-	for i := 0; i < t.Set.Random; i++ {
-		generation := step / t.Set.PoolSteps
-		pick := rng.IntN(t.Set.Pool)
-		seed := t.Set.Seed ^ uint64(generation)<<32 ^ uint64(i)<<24 ^ uint64(pick)
-		archs = append(archs, sp.Random(rand.New(rand.NewPCG(seed, 0xa2c4))))
+	archs, slots := []space.Arch{sp.Largest(), sp.Smallest()}, []int{-1, -1}
+	if float64(step) < t.Set.Alone*float64(steps) {
+		return archs[:1], slots
 	}
-	return archs
+	for i := range t.Set.Random {
+		pick := t.attend(rng, i)
+		archs = append(archs, t.topology(step/t.Set.PoolSteps, i, pick))
+		slots = append(slots, i*t.Set.Pool+pick)
+	}
+	return archs, slots
 }
 
 // session finds or makes the loaded graph of a topology. Sessions are kept per

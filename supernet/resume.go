@@ -18,6 +18,10 @@ func (t *Trainer) save(step int) error {
 	c.Metadata["step"] = strconv.Itoa(step)
 	c.Metadata["settings"] = t.fingerprint()
 	c.Metadata["guard"] = t.guard.text()
+	var err error
+	if c.Metadata["attention"], err = t.attentionText(); err != nil {
+		return fmt.Errorf("supernet: checkpoint %s: %w", t.Checkpoint, err)
+	}
 	for name, data := range t.opt.State() {
 		c.Add(statePrefix+name, data, len(data))
 	}
@@ -57,6 +61,9 @@ func (t *Trainer) resume() (int, error) {
 		return 0, fmt.Errorf("supernet: checkpoint %s: step %q: %w", t.Checkpoint, c.Metadata["step"], err)
 	}
 	if t.guard.health, err = parseHealth(c.Metadata["guard"]); err != nil {
+		return 0, fmt.Errorf("supernet: checkpoint %s: %w", t.Checkpoint, err)
+	}
+	if err := t.setAttention(c.Metadata["attention"]); err != nil {
 		return 0, fmt.Errorf("supernet: checkpoint %s: %w", t.Checkpoint, err)
 	}
 	t.guard.good = step

@@ -26,9 +26,12 @@ type TrainSettings struct {
 	Pool         int     // topologies that the random ones are drawn from at a time; default 16
 	PoolSteps    int     // steps until the pool is drawn anew; default 200
 	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2, below 0 none
-	Rate         float64 // learning rate at its peak; default 0.003 (AdamW)
+	Alone        float64 // share of the steps at the start that train the largest sub-network alone: a teacher before there are pupils; default 0
+	Optimizer    string  // one of Optimizers; default "adamw"
+	Rate         float64 // learning rate at its peak; default that of the optimizer
 	Warmup       float64 // share of the steps; default 0.05
-	Decay        float64 // decoupled weight decay; default 0.01
+	Decay        float64 // weight decay; default that of the optimizer
+	Average      float64 // share of the old average that a step keeps of the weights that are given in the end (EMA); 0 = the last weights
 	Smoothing    float64 // label smoothing; default 0.1
 	ClipNorm     float64 // bound on the gradient's norm; default 5
 	Distil       float64 // share of the largest network's outputs in the targets of the others at the end of training, beside the labels; it grows from 0
@@ -40,6 +43,8 @@ type TrainSettings struct {
 	Retries      int     // times it goes back to the same one, each at half the rate; default 4
 	Seed         uint64
 	Augment      datasets.Augment
+	Mixup        float64 // alpha, in [0,1], of the mixing of images and labels (Zhang et al. 2018); not for detectors
+	Attentive    string  // which of two sub-networks each random one is: "worst" or "best" for its size, "" the first (Wang et al. 2021)
 }
 
 func (t *TrainSettings) defaults() {
@@ -63,9 +68,13 @@ func (t *TrainSettings) defaults() {
 	set(&t.Retries, 4)
 	setf(&t.Epochs, 10)
 	setf(&t.FloatSteps, 0.2)
-	setf(&t.Rate, 0.003)
+	if t.Optimizer == "" {
+		t.Optimizer = "adamw"
+	}
+	row := optimizers[t.Optimizer]
+	setf(&t.Rate, row.rate)
 	setf(&t.Warmup, 0.05)
-	setf(&t.Decay, 0.01)
+	setf(&t.Decay, row.decay)
 	setf(&t.Smoothing, 0.1)
 	setf(&t.ClipNorm, 5)
 }
@@ -101,8 +110,9 @@ type Trainer struct {
 	Arch *space.Arch
 
 	guard    guard
-	widths   []int // of bits in use, ascending
-	opt      *train.AdamW
+	pool     []attention // of the random topologies
+	widths   []int       // of bits in use, ascending
+	opt      optimizer
 	grads    map[string][]float32
 	sessions map[string]*session
 	images   []*onnx.Tensor // one a micro-batch
@@ -158,6 +168,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 			}
 		}
 	}
+	t.opt.finish()
 	return nil
 }
 
@@ -190,12 +201,16 @@ func (t *Trainer) prepare() error {
 	largest := sp.Layers(sp.Largest())
 	t.task = tasks[sp.Task()]
 	if sp.Task() == space.Locate {
+		if set.Mixup > 0 || set.Augment.Distort > 0 {
+			return fmt.Errorf("supernet: train: space %s makes detectors, whose boxes would not follow mixup and distort (set supernet.mixup and supernet.distort to 0)", sp.Name)
+		}
 		t.grid = cells(largest)
 		if t.Images.Located == nil {
 			return fmt.Errorf("supernet: train: space %s makes detectors, the images have no boxes (use data of scenes)", sp.Name)
 		}
 	}
-	if err := t.everyClass(); err != nil {
+	err := t.everyClass()
+	if err != nil {
 		return err
 	}
 	if set.Steps {
@@ -203,6 +218,10 @@ func (t *Trainer) prepare() error {
 	}
 	t.widths = widths(sp)
 	t.guard = guard{health: health{factor: 1}}
+	t.pool = make([]attention, set.Random*set.Pool)
+	if _, ok := attentions[set.Attentive]; !ok {
+		return fmt.Errorf(`supernet: train: no attentive sampling %q (known: "worst", "best")`, set.Attentive)
+	}
 	t.images, t.labels, t.soft = nil, nil, nil
 	t.grads, t.sessions = map[string][]float32{}, map[string]*session{}
 	var params []train.Param
@@ -210,7 +229,9 @@ func (t *Trainer) prepare() error {
 		t.grads[p.Name] = make([]float32, len(p.Data))
 		params = append(params, train.Param{Name: p.Name, Value: p.Data, Grad: t.grads[p.Name], Decay: p.Decay})
 	}
-	t.opt = train.NewAdamW(params, train.AdamWSettings{WeightDecay: set.Decay})
+	if t.opt, err = newOptimizer(params, set); err != nil {
+		return err
+	}
 	for i := 0; i < set.Batch/set.MicroBatch; i++ {
 		t.images = append(t.images, onnx.NewTensor(onnx.Float, set.MicroBatch, sp.Channels, t.Images.Size, t.Images.Size))
 		t.labels = append(t.labels, onnx.NewTensor(onnx.Float, t.task.labels(largest, set.MicroBatch)...))
@@ -249,6 +270,7 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 			p.Others += m.loss / float64(len(members)-1)
 		}
 	}
+	t.observe(members)
 	t.reduce(members)
 	p.Rate = t.guard.factor * train.Cosine(step, steps, t.Set.Rate, t.Set.Warmup)
 	norm := t.opt.ClipGradNorm(t.Set.ClipNorm)
@@ -256,6 +278,7 @@ func (t *Trainer) step(ctx context.Context, step, steps int) (Point, error) {
 		return p, &Diverged{Step: step + 1, What: fmt.Sprintf("gradient norm is %v", norm)}
 	}
 	t.opt.Step(p.Rate)
+	t.opt.follow()
 	p.PerSec = float64(t.Set.Batch*len(members)) / time.Since(began).Seconds()
 	return p, nil
 }
@@ -280,6 +303,9 @@ func (t *Trainer) batch(rng *rand.Rand, step int) error {
 		k := len(row) / t.Set.MicroBatch
 		for i, c := range classes {
 			t.task.fill(t, row[i*k:(i+1)*k], part[i], c)
+		}
+		if t.Set.Mixup > 0 {
+			mix(t.images[m].Floats(), row, t.Set.MicroBatch, beta(rng, t.Set.Mixup))
 		}
 	}
 	return nil

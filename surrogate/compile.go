@@ -225,6 +225,12 @@ func (c *Compiled) Cost(g *Genome) (ms, bytes float64) {
 	return x.ms, x.weights + x.peak
 }
 
+// Takes is all that limits can be set on, of a genome.
+func (c *Compiled) Takes(g *Genome) Limits {
+	x := c.cost(g)
+	return Limits{LatencyMS: x.ms, MemoryBytes: x.weights + x.peak, WeightBytes: x.weights, MACs: x.macs}
+}
+
 func (c *Compiled) cost(g *Genome) cell {
 	r := int(g[0])
 	sum := c.base[r]

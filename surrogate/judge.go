@@ -75,6 +75,18 @@ func (c *Compiled) row(dst []float32, g *Genome, cost *cell) {
 type Limits struct {
 	LatencyMS   float64
 	MemoryBytes float64 // packed weights and the peak of the activations
+	WeightBytes float64 // packed weights
+	MACs        float64
+}
+
+// exceeded is by how much limits are, as shares of them.
+func (l *Limits) exceeded(c *cell) (sum float64) {
+	for _, b := range [...][2]float64{{c.ms, l.LatencyMS}, {c.weights + c.peak, l.MemoryBytes}, {c.weights, l.WeightBytes}, {c.macs, l.MACs}} {
+		if b[1] > 0 {
+			sum += max(0, b[0]/b[1]-1)
+		}
+	}
+	return sum
 }
 
 // Judge evaluates genomes on all cores.
@@ -151,12 +163,7 @@ func (j *Judge) share(ctx context.Context, worker int, genomes []Genome, points 
 		j.row(rows.Features()[i*width:(i+1)*width], &genomes[i], &cost)
 		p := &points[i]
 		p.Objectives[1] = cost.ms
-		if j.limits.LatencyMS > 0 {
-			p.Violation += max(0, cost.ms/j.limits.LatencyMS-1)
-		}
-		if j.limits.MemoryBytes > 0 {
-			p.Violation += max(0, (cost.weights+cost.peak)/j.limits.MemoryBytes-1)
-		}
+		p.Violation = j.limits.exceeded(&cost)
 	}
 	mean, _, err := rows.Run(ctx)
 	if err != nil {

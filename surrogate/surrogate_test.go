@@ -19,7 +19,7 @@ import (
 )
 
 // note10 compiles Once-for-All's w1.2 space with the tables of the Note10.
-func note10(t *testing.T) (*space.Space, Price, *Compiled) {
+func note10(t testing.TB) (*space.Space, Price, *Compiled) {
 	t.Helper()
 	sp, err := space.Preset("ofa-mbv3-w1.2")
 	if err != nil {
@@ -69,6 +69,16 @@ func TestArraysAgreeWithNetworks(t *testing.T) {
 			ms, bytes := c.Cost(&g)
 			if math.Abs(ms-want) > 1e-9*want || bytes != float64(costs.WeightBytes+costs.PeakActivationBytes) {
 				t.Fatalf("%s: %v ms and %v bytes, want %v and %v", sp.Key(arch), ms, bytes, want, costs)
+			}
+			takes := c.Takes(&g)
+			if takes != (Limits{ms, bytes, float64(costs.WeightBytes), float64(costs.MACs)}) {
+				t.Fatalf("%s: %+v, want %v", sp.Key(arch), takes, costs)
+			}
+			for k, half := range []Limits{{LatencyMS: ms / 2}, {MemoryBytes: bytes / 2}, {WeightBytes: takes.WeightBytes / 2}, {MACs: takes.MACs / 2}} {
+				x := c.cost(&g)
+				if v := half.exceeded(&x); math.Abs(v-1) > 1e-9 {
+					t.Fatalf("%s: limit %d at half of what it takes is exceeded by %g", sp.Key(arch), k, v)
+				}
 			}
 			cost := c.cost(&g)
 			c.row(row, &g, &cost)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,9 @@ type frontPoint struct {
 	Accuracy    float64 `json:"accuracy"` // predicted top-1, fraction
 	LatencyMS   float64 `json:"latency_ms"`
 	MemoryBytes int64   `json:"memory_bytes"`
+	EnergyMJ    float64 `json:"energy_mj,omitempty"`
+	SizeBytes   int64   `json:"size_bytes,omitempty"`
+	MACs        int64   `json:"macs,omitempty"`
 }
 
 // bestPoint is the most accurate point under a limit; no Arch = there is none.
@@ -44,7 +48,9 @@ type searchFlags struct {
 	space, predictor, lut, estimator, out string
 	device, tables                        string
 	limits                                []float64
-	memory                                float64
+	objectives                            []string
+	hard                                  configs.Limits // but for the latency
+	watts                                 float64
 	evaluations, population, gradient     int
 	bits                                  []int
 	seed                                  uint64
@@ -59,8 +65,10 @@ func (a *app) searchCommand() *cobra.Command {
 		Use:   "search --predictor FILE --lut FILE",
 		Short: "Search for the front of accuracy, latency and memory",
 		Long: `Searches with a predictor and a latency table, as the stage of a run does, and
-tells the most accurate sub-network under each latency limit. Limits do not
-constrain the search: the front holds what is best under any.
+tells the most accurate sub-network under each latency limit. These do not
+constrain the search: the front holds what is best under any. All other limits
+are hard, any number at once; where nothing meets them the nearest is told.
+--objectives says what is minimised instead of error, latency and memory.
 
 With --device, with tables of Once-for-All (--lut FILE.yaml, several joined by
 commas) or with its accuracy predictor (a .pth file), the space must choose
@@ -70,7 +78,8 @@ best under each, image sizes that no table prices are left out, and "seconds" is
 the search alone, without loading and without the random search beside it.`,
 		Example: `  hanas search --predictor runs/quick/refined.onnx --lut runs/quick/lut.csv --latency-ms 0.1 --latency-ms 0.2
   hanas search --space ofa-mbv3-w1.2 --predictor acc_predictor.pth --device note10 --tables lut --latency-ms 25 --evaluations 50000
-  hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json`,
+  hanas search --space quick --predictor p.onnx --lut lut.csv --memory-mb 0.2 --evaluations 20000 --json
+  hanas search --predictor p.onnx --lut lut.csv --space quick --objectives error,energy_mj --power-w 4 --size-kb 60 --mmacs 3`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := f.parsePreferences(); err != nil {
@@ -112,7 +121,13 @@ the search alone, without loading and without the random search beside it.`,
 	fl.StringVar(&f.device, "device", "", "device or device file instead of --lut (see hanas latency devices)")
 	fl.StringVar(&f.tables, "tables", "", "folder with the device's tables")
 	fl.Float64SliceVar(&f.limits, "latency-ms", nil, "tell the best under this latency; may be repeated")
-	fl.Float64Var(&f.memory, "memory-mb", 0, "limit on weights and peak activations, in 10^6 bytes (default none)")
+	fl.StringSliceVar(&f.objectives, "objectives", nil, "what is minimised, of "+strings.Join(configs.Objectives, ", ")+" (default the first three)")
+	fl.Float64Var(&f.hard.MemoryMB, "memory-mb", 0, "limit on weights and peak activations, in 10^6 bytes (default none)")
+	fl.Float64Var(&f.hard.EnergyMJ, "energy-mj", 0, "limit on the energy of an inference (default none)")
+	fl.Float64Var(&f.hard.SizeKB, "size-kb", 0, "limit on the packed weights, in 10^3 bytes (default none)")
+	fl.Float64Var(&f.hard.MMACs, "mmacs", 0, "limit on multiplications, in 10^6 (default none)")
+	fl.Float64Var(&f.hard.Accuracy, "accuracy", 0, "least predicted accuracy, in percent (default none)")
+	fl.Float64Var(&f.watts, "power-w", 0, "power of the device while it computes: energy where its table has none (default unknown)")
 	fl.IntVar(&f.evaluations, "evaluations", 10000, "sub-networks to look at")
 	fl.IntVar(&f.population, "population", 100, "of NSGA-II")
 	fl.IntVar(&f.gradient, "gradient", 0, "descents along the gradients of predictor and table whose ends NSGA-II begins with")
@@ -120,7 +135,7 @@ the search alone, without loading and without the random search beside it.`,
 	fl.Uint64Var(&f.seed, "seed", 1, "of the random draws")
 	fl.BoolVar(&f.unverified, "unverified", false, "use a table although its check failed (hanas latency verify)")
 	fl.StringVar(&f.out, "out", "", "also write the front to this file")
-	fl.StringArrayVar(&f.prefer, "prefer", nil, "`WISHES` such as top1>=76,latency<=22,memory<=3 (percent, ms, 10^6 bytes): tell the best point, or the nearest; may be repeated")
+	fl.StringArrayVar(&f.prefer, "prefer", nil, "`WISHES` such as top1>=76,latency<=22,memory<=3,energy<=40,size<=900,macs<=300 (percent, ms, 10^6 bytes, mJ, 10^3 bytes, 10^6): tell the best point, or the nearest; may be repeated")
 	fl.IntVar(&f.diverse, "diverse", 0, "tell so many points that lie far apart")
 	spaceFlag(cmd, &f.space)
 	return cmd
@@ -157,7 +172,9 @@ func (f *searchFlags) config() (*configs.Config, error) {
 	cfg.Name, cfg.Seed, cfg.Space = "search", f.seed, configs.Space{Define: sp}
 	cfg.Search.Evaluations, cfg.Search.Population = f.evaluations, f.population
 	cfg.Search.Gradient = f.gradient
-	cfg.Search.MemoryMB, cfg.Search.Bits = f.memory, f.bits
+	cfg.Search.Objectives, cfg.Search.PowerW, cfg.Search.Bits = f.objectives, f.watts, f.bits
+	cfg.Search.MemoryMB, cfg.Search.EnergyMJ, cfg.Search.SizeKB = f.hard.MemoryMB, f.hard.EnergyMJ, f.hard.SizeKB
+	cfg.Search.MMACs, cfg.Search.Accuracy = f.hard.MMACs, f.hard.Accuracy
 	cfg.Refine.Rounds = 0 // there is no supernet to score with
 	if faults := cfg.Validate(); len(faults) > 0 {
 		return nil, &configs.Error{Source: "flags", Faults: faults}
@@ -195,6 +212,7 @@ func (f *searchFlags) answer(file string) (*searchAnswer, error) {
 		RandomHypervolume float64         `json:"random_hypervolume"`
 		Evaluations       int             `json:"evaluations"`
 		Points            json.RawMessage `json:"points"`
+		Objectives        []string        `json:"objectives"`
 	}
 	var points []frontPoint
 	if err := json.Unmarshal(data, &front); err != nil {
@@ -210,7 +228,7 @@ func (f *searchFlags) answer(file string) (*searchAnswer, error) {
 	for _, limit := range f.limits {
 		answer.Best = append(answer.Best, best(points, limit))
 	}
-	if answer.Winners, err = f.winners(points); err != nil {
+	if answer.Winners, err = f.winners(points, front.Objectives); err != nil {
 		return nil, err
 	}
 	if f.out != "" {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"hanas/configs"
 	"hanas/latency"
 	"hanas/onnx"
 	"hanas/onnx/ort"
@@ -40,8 +41,18 @@ func (f *searchFlags) checkForeign() error {
 		return usage("--population %d: want at least 2, one cannot breed", f.population)
 	case f.evaluations < f.population:
 		return usage("--evaluations %d: want at least the population, %d", f.evaluations, f.population)
-	case !(f.memory >= 0):
-		return usage("--memory-mb %v: want 0 or more", f.memory)
+	case len(f.objectives) > 0:
+		return usage("--objectives: with such tables error and latency are minimised, nothing else")
+	case f.hard.EnergyMJ != 0 || f.hard.Accuracy != 0 || f.watts != 0:
+		return usage("--energy-mj, --accuracy and --power-w: there are none with such tables")
+	}
+	for _, limit := range []struct {
+		flag  string
+		value float64
+	}{{"memory-mb", f.hard.MemoryMB}, {"size-kb", f.hard.SizeKB}, {"mmacs", f.hard.MMACs}} {
+		if !(limit.value >= 0) {
+			return usage("--%s %v: want 0 or more", limit.flag, limit.value)
+		}
 	}
 	for _, limit := range f.limits {
 		if !(limit > 0) {
@@ -83,7 +94,7 @@ func (a *app) searchArrays(ctx context.Context, f searchFlags) error {
 		return badInput(err)
 	}
 	defer p.Close()
-	limits := surrogate.Limits{MemoryBytes: f.memory * 1e6}
+	limits := surrogate.Limits{MemoryBytes: f.hard.MemoryMB * 1e6, WeightBytes: f.hard.SizeKB * 1e3, MACs: f.hard.MMACs * 1e6}
 	if len(f.limits) > 0 {
 		limits.LatencyMS = slices.Max(f.limits)
 	}
@@ -177,8 +188,11 @@ func (f *searchFlags) arraysAnswer(c *surrogate.Compiled, r *search.Result[surro
 	plain := make([]frontPoint, 0, len(r.Front.Points))
 	sp := c.Space()
 	for _, x := range r.Front.Points {
-		ms, bytes := c.Cost(&x.Genome)
-		p := frontPoint{Arch: sp.Key(c.Arch(x.Genome)), Accuracy: 1 - x.Objectives[0], LatencyMS: ms, MemoryBytes: int64(bytes)}
+		cost := c.Takes(&x.Genome)
+		p := frontPoint{
+			Arch: sp.Key(c.Arch(x.Genome)), Accuracy: 1 - x.Objectives[0], LatencyMS: cost.LatencyMS,
+			MemoryBytes: int64(cost.MemoryBytes), SizeBytes: int64(cost.WeightBytes), MACs: int64(cost.MACs),
+		}
 		plain, points = append(plain, p), append(points, point{p, from})
 	}
 	slices.Reverse(plain) // fastest first: the front is in the order of the error
@@ -195,7 +209,7 @@ func (f *searchFlags) arraysAnswer(c *surrogate.Compiled, r *search.Result[surro
 		}
 		answer.Best = append(answer.Best, b)
 	}
-	if answer.Winners, err = f.winners(plain); err != nil {
+	if answer.Winners, err = f.winners(plain, configs.DefaultObjectives); err != nil {
 		return nil, err
 	}
 	if f.out != "" {

@@ -16,8 +16,20 @@ type winner struct {
 	frontPoint
 }
 
-// figures are what --prefer can name, with their units: percent, ms and 10^6
-// bytes.
+// objectives are the figures by which fronts are told, in the units of
+// front.json.
+var objectives = map[string]func(frontPoint) float64{
+	"error":        func(p frontPoint) float64 { return 1 - p.Accuracy },
+	"latency_ms":   func(p frontPoint) float64 { return p.LatencyMS },
+	"memory_bytes": func(p frontPoint) float64 { return float64(p.MemoryBytes) },
+	"energy_mj":    func(p frontPoint) float64 { return p.EnergyMJ },
+	"size_bytes":   func(p frontPoint) float64 { return float64(p.SizeBytes) },
+	"macs":         func(p frontPoint) float64 { return float64(p.MACs) },
+}
+
+// figures are what --prefer can name, with their units: percent, ms, 10^6
+// bytes, mJ, 10^3 bytes and 10^6 multiplications. A figure that a search does not tell, such
+// as the energy of a device without one, is 0.
 var figures = []struct {
 	name string
 	of   func(frontPoint) float64
@@ -25,6 +37,9 @@ var figures = []struct {
 	{"top1", func(p frontPoint) float64 { return 100 * p.Accuracy }},
 	{"latency", func(p frontPoint) float64 { return p.LatencyMS }},
 	{"memory", func(p frontPoint) float64 { return float64(p.MemoryBytes) / 1e6 }},
+	{"energy", func(p frontPoint) float64 { return p.EnergyMJ }},
+	{"size", func(p frontPoint) float64 { return float64(p.SizeBytes) / 1e3 }},
+	{"macs", func(p frontPoint) float64 { return float64(p.MACs) / 1e6 }},
 }
 
 // figure is what a point has of a preference.
@@ -57,14 +72,18 @@ func (f *searchFlags) parsePreferences() (sets [][]search.Preference, err error)
 }
 
 // winners are the knee, the diverse points and the best of each preference.
-func (f *searchFlags) winners(points []frontPoint) ([]winner, error) {
+func (f *searchFlags) winners(points []frontPoint, minimised []string) ([]winner, error) {
 	sets, err := f.parsePreferences()
 	if err != nil || len(points) == 0 {
 		return nil, err
 	}
-	front := search.Front[int]{Objectives: []string{"error", "latency_ms", "memory_bytes"}, Feasible: true}
+	front := search.Front[int]{Objectives: minimised, Feasible: true}
 	for i, p := range points {
-		front.Points = append(front.Points, search.Candidate[int]{Genome: i, Point: search.Point{Objectives: []float64{1 - p.Accuracy, p.LatencyMS, float64(p.MemoryBytes)}}})
+		pt := search.Point{}
+		for _, name := range minimised {
+			pt.Objectives = append(pt.Objectives, objectives[name](p))
+		}
+		front.Points = append(front.Points, search.Candidate[int]{Genome: i, Point: pt})
 	}
 	var out []winner
 	if knee, ok := front.Knee(); ok {

@@ -3,11 +3,13 @@ package cli
 import (
 	"math"
 	"testing"
+
+	"hanas/configs"
 )
 
 func TestWinners(t *testing.T) {
 	points := []frontPoint{
-		{"a", 0.70, 10, 1_000_000}, {"b", 0.76, 14, 2_000_000}, {"c", 0.78, 22, 3_000_000}, {"d", 0.785, 40, 9_000_000},
+		{Arch: "a", Accuracy: 0.70, LatencyMS: 10, MemoryBytes: 1_000_000}, {Arch: "b", Accuracy: 0.76, LatencyMS: 14, MemoryBytes: 2_000_000}, {Arch: "c", Accuracy: 0.78, LatencyMS: 22, MemoryBytes: 3_000_000}, {Arch: "d", Accuracy: 0.785, LatencyMS: 40, MemoryBytes: 9_000_000},
 	}
 	for _, c := range []struct {
 		prefer, want string
@@ -22,7 +24,7 @@ func TestWinners(t *testing.T) {
 		{"top1>=90", "d", 1},
 	} {
 		f := searchFlags{prefer: []string{c.prefer}}
-		got, err := f.winners(points)
+		got, err := f.winners(points, configs.DefaultObjectives)
 		if err != nil || len(got) != 2 {
 			t.Fatalf("%s: %v %v", c.prefer, got, err)
 		}
@@ -30,8 +32,13 @@ func TestWinners(t *testing.T) {
 			t.Errorf("%s: %+v, want %s with %d misses", c.prefer, got[1], c.want, c.misses)
 		}
 	}
+	for _, name := range configs.Objectives {
+		if objectives[name] == nil {
+			t.Errorf("no figure for the objective %s", name)
+		}
+	}
 	f := searchFlags{diverse: 3}
-	got, err := f.winners(points)
+	got, err := f.winners(points, configs.DefaultObjectives)
 	if err != nil || len(got) != 4 || got[0].Why != "knee" {
 		t.Fatalf("%v %v", got, err)
 	}
@@ -45,7 +52,7 @@ func TestWinners(t *testing.T) {
 	if got[0].Arch != knee {
 		t.Errorf("knee %s, want %s", got[0].Arch, knee)
 	}
-	if got, err := f.winners(nil); err != nil || len(got) != 0 {
+	if got, err := f.winners(nil, configs.DefaultObjectives); err != nil || len(got) != 0 {
 		t.Errorf("of an empty front: %v %v", got, err)
 	}
 }

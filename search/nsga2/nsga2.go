@@ -54,6 +54,7 @@ func Run[G comparable](ctx context.Context, p *search.Problem[G], s Settings, pr
 	}
 	rng := search.NewRand(s.Seed)
 	result := &search.Result[G]{Archive: search.NewArchive(p)}
+	result.Archive.Grow(s.Evaluations)
 	var parents []member[G] // P_t
 	near := newNiches[G](s)
 	breed := func(rng *rand.Rand) G {
