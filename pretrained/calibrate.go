@@ -26,7 +26,10 @@ func (s *seen) peak() float64 { return math.Max(s.high, -s.low) }
 
 // Statistics are what the tensors of a Net hold on calibration images.
 type Statistics struct {
-	in, out, mid map[int]*seen // by unit
+	in, out, mid map[int]*seen       // by unit
+	spread       map[int]*spread     // of what units read whose weights mix channels
+	unseen       map[int]*spread     // the same of the batches that judge
+	rounded      map[[2]int]rounding // by unit and bits, as they are asked for
 	images       []*onnx.Tensor
 	logits       [][]float32 // of the float network, batch by batch
 }
@@ -46,7 +49,7 @@ func (n *Net) Calibrate(ctx context.Context, engine onnx.Engine, batches []*onnx
 		return nil, fmt.Errorf("pretrained: calibrate: %w", err)
 	}
 	defer r.Close()
-	st := &Statistics{in: map[int]*seen{}, out: map[int]*seen{}, mid: map[int]*seen{}, images: batches}
+	st := &Statistics{in: map[int]*seen{}, out: map[int]*seen{}, mid: map[int]*seen{}, spread: map[int]*spread{}, unseen: map[int]*spread{}, rounded: map[[2]int]rounding{}, images: batches}
 	at := make([]*seen, len(what))
 	for k, o := range what {
 		at[k] = &seen{}
@@ -57,16 +60,28 @@ func (n *Net) Calibrate(ctx context.Context, engine onnx.Engine, batches []*onnx
 			st.mid[o.Unit] = at[k]
 		default:
 			st.in[o.Unit] = at[k]
+			if mixes(n.Units[o.Unit].Layer) {
+				st.spread[o.Unit], st.unseen[o.Unit] = &spread{}, &spread{}
+			}
 		}
 	}
 	for pass, look := range []func(*seen, *onnx.Tensor){(*seen).extremes, (*seen).count} {
-		for _, images := range batches {
+		for b, images := range batches {
 			out := make([]*onnx.Tensor, 1+len(what))
 			if err := r.Run(ctx, []*onnx.Tensor{images}, out); err != nil {
 				return nil, fmt.Errorf("pretrained: calibrate: %w", err)
 			}
 			for k, s := range at {
 				look(s, out[1+k])
+			}
+			for k, o := range what {
+				sp := st.spread[o.Unit]
+				if b < st.judges() {
+					sp = st.unseen[o.Unit]
+				}
+				if pass == 1 && sp != nil && !o.Out && !o.Mid {
+					sp.add(out[1+k].Floats(), out[1+k].Shape[0], out[1+k].Shape[1])
+				}
 			}
 			if pass == 0 {
 				st.logits = append(st.logits, append([]float32(nil), out[0].Floats()...))
@@ -82,6 +97,22 @@ func (n *Net) Calibrate(ctx context.Context, engine onnx.Engine, batches []*onnx
 		}
 	}
 	return st, nil
+}
+
+// judges is how many batches, the first ones, say what a choice loses: a quarter.
+// Rounding does not look at how their channels vary together, or weights of few
+// bits would be fitted to the very images that judge them. A single batch does both.
+func (s *Statistics) judges() int { return len(s.images) / 4 }
+
+// Joined are the statistics of all images, those that judge too: for the last
+// rounding, when nothing is left to be chosen. Losses say less afterwards.
+func (s *Statistics) Joined() *Statistics {
+	all := *s
+	all.spread, all.rounded = map[int]*spread{}, map[[2]int]rounding{}
+	for i, a := range s.spread {
+		all.spread[i] = a.with(s.unseen[i])
+	}
+	return &all
 }
 
 // extremes and sums, channel by channel.

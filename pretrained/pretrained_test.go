@@ -287,7 +287,7 @@ func TestBiasKeepsTheMean(t *testing.T) {
 		}
 		q := quant.NewWeight("", u.Weight, []int{u.Layer.Out, u.Layer.In}, 2)
 		q.Round(u.Weight, u.Step)
-		bias := corrected(&u, in)
+		bias := corrected(&u, u.Weight, in)
 		for o := range bias {
 			want, got := float64(u.Bias[o]), float64(bias[o])
 			for c, m := range in.mean {

@@ -41,8 +41,9 @@ func (n *Net) Bytes(b Bits) int64 {
 }
 
 // Quantise chooses ranges, steps and biases for the bits b: ranges and steps of
-// the least mean square error, and biases that take back what rounding the
-// weights does to the mean of each output (Nagel et al. 2019,
+// the least mean square error, weights whose rounding errors make up for one
+// another (compensated), and biases that take back what rounding the weights
+// does to the mean of each output (Nagel et al. 2019,
 // arXiv:1906.04721, section 4.2, with means seen instead of modelled).
 func (n *Net) Quantise(s *Statistics, b Bits) (*export.Network, error) {
 	if len(b.W) != len(n.Units) || len(b.A) != len(n.Units) {
@@ -70,11 +71,32 @@ func (n *Net) Quantise(s *Statistics, b Bits) (*export.Network, error) {
 			u.Layer.WBits = b.W[i]
 		}
 		if u.Weight != nil && b.W[i] <= 8 {
-			u.Step = steps(u.Weight, u.Layer.Out, b.W[i])
-			u.Bias = corrected(u, s.in[i])
+			r := s.round(i, u)
+			u.Weight, u.Step, u.Bias = r.weight, r.step, r.bias
 		}
 	}
 	return n.network(units), nil
+}
+
+// rounding is what Quantise makes of a unit's weights.
+type rounding struct{ weight, step, bias []float32 }
+
+// round rounds the weights of unit i at the bits of its layer, once.
+func (s *Statistics) round(i int, u *export.Unit) rounding {
+	key := [2]int{i, u.Layer.WBits}
+	r, ok := s.rounded[key]
+	if ok {
+		return r
+	}
+	v := *u
+	v.Step = steps(u.Weight, u.Layer.Out, u.Layer.WBits)
+	r = rounding{weight: u.Weight, step: v.Step}
+	if sp := s.spread[i]; sp != nil {
+		r.weight = compensated(&v, sp)
+	}
+	r.bias = corrected(&v, r.weight, s.in[i])
+	s.rounded[key] = r
+	return r
 }
 
 // steps are the steps of the least mean square error, one an output channel.
@@ -106,8 +128,9 @@ func steps(w []float32, out, bits int) []float32 {
 	return step
 }
 
-// corrected is the bias that keeps the mean of each output channel.
-func corrected(u *export.Unit, in *seen) []float32 {
+// corrected is the bias that keeps the mean of each output channel when the
+// weights become the codes of rounded.
+func corrected(u *export.Unit, rounded []float32, in *seen) []float32 {
 	l := u.Layer
 	bias := make([]float32, l.Out)
 	copy(bias, u.Bias)
@@ -115,7 +138,7 @@ func corrected(u *export.Unit, in *seen) []float32 {
 		return bias
 	}
 	q := quant.NewWeight("", u.Weight, []int{l.Out, len(u.Weight) / l.Out}, l.WBits)
-	q.Round(u.Weight, u.Step)
+	q.Round(rounded, u.Step)
 	per, area := len(u.Weight)/l.Out, max(1, l.Kernel*l.Kernel)
 	groups := max(1, l.Groups)
 	for o := range bias {

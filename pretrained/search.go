@@ -12,7 +12,8 @@ import (
 
 // Loss is how far a quantised network's answers are from the float network's on
 // the calibration images: the mean Kullback-Leibler divergence of their
-// softmax, in nats.
+// softmax, in nats. Of four batches or more only those count that rounding
+// has not been fitted to.
 func (s *Statistics) Loss(ctx context.Context, engine onnx.Engine, n *export.Network) (float64, error) {
 	m, err := export.Build(n, export.Settings{})
 	if err != nil {
@@ -24,7 +25,11 @@ func (s *Statistics) Loss(ctx context.Context, engine onnx.Engine, n *export.Net
 	}
 	defer r.Close()
 	sum, rows := 0.0, 0
-	for k, images := range s.images {
+	judges := s.images
+	if n := s.judges(); n > 0 {
+		judges = judges[:n]
+	}
+	for k, images := range judges {
 		out := []*onnx.Tensor{nil}
 		if err := r.Run(ctx, []*onnx.Tensor{images}, out); err != nil {
 			return 0, fmt.Errorf("pretrained: loss: %w", err)

@@ -181,7 +181,8 @@ func (f *quantiseFlags) run(ctx context.Context, net *pretrained.Net, engine onn
 		}
 	}
 	network := net.Float()
-	if len(f.search) > 0 || f.wbits < 16 || f.abits < 16 {
+	quantised := len(f.search) > 0 || f.wbits < 16 || f.abits < 16
+	if quantised {
 		if network, err = net.Quantise(stats, bits); err != nil {
 			return nil, nil, err
 		}
@@ -193,7 +194,9 @@ func (f *quantiseFlags) run(ctx context.Context, net *pretrained.Net, engine onn
 			answer.Bits[u.Layer.Name] = u.Layer.WBits
 		}
 	}
-	answer.Loss, err = stats.Loss(ctx, engine, network)
+	if answer.Loss, err = stats.Loss(ctx, engine, network); err == nil && quantised {
+		network, err = net.Quantise(stats.Joined(), bits) // the loss was judged without
+	}
 	return network, answer, err
 }
 
