@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,15 @@ type Dataset interface {
 	At(ctx context.Context, i int) (Example, error)
 	// Classes are the names of the labels, in their order.
 	Classes() []string
+}
+
+// NameOf is what image i is called: its file's name where it is a file, else its
+// number.
+func NameOf(ds Dataset, i int) string {
+	if named, ok := ds.(interface{ Name(i int) string }); ok {
+		return named.Name(i)
+	}
+	return strconv.Itoa(i)
 }
 
 // Settings say which images to use. The zero value is the built-in glyphs.
@@ -154,7 +164,13 @@ func (s Settings) digest(content string) string {
 
 // Load decodes a split of the set at its size, with its normalisation.
 func (s *Set) Load(ctx context.Context, ds Dataset, workers int) (*Images, error) {
-	im, err := LoadFit(ctx, ds, Fit{Size: s.Info.Size, Resize: s.Info.Resize, Whole: s.Info.Scenes}, workers)
+	return s.LoadReadable(ctx, ds, workers, nil)
+}
+
+// LoadReadable is Load without the images that cannot be read, of which broken is
+// told in their order.
+func (s *Set) LoadReadable(ctx context.Context, ds Dataset, workers int, broken func(i int, err error)) (*Images, error) {
+	im, err := LoadFit(ctx, ds, Fit{Size: s.Info.Size, Resize: s.Info.Resize, Whole: s.Info.Scenes, Broken: broken}, workers)
 	if err != nil {
 		return nil, err
 	}

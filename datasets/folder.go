@@ -33,6 +33,9 @@ type item struct {
 func (f *files) Len() int          { return len(f.items) }
 func (f *files) Classes() []string { return f.classes }
 
+// Name is the file's name, without its folder.
+func (f *files) Name(i int) string { return filepath.Base(f.items[i].path) }
+
 func (f *files) At(ctx context.Context, i int) (Example, error) {
 	if i < 0 || i >= len(f.items) {
 		return Example{}, outOfRange(f.name, i, len(f.items))

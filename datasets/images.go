@@ -27,6 +27,9 @@ type Fit struct {
 	Size   int  // side of the square that is cut from the centre
 	Resize int  // length of the short side before the cut; 0 = Size
 	Whole  bool // nothing is cut: the image is put into the square as Square does, with its objects
+	// Broken, if set, is told of images that cannot be read, and they are left out;
+	// otherwise the first of them is the error. It is called in their order. Not for images with objects.
+	Broken func(i int, err error)
 }
 
 // Load decodes every image of ds and fits it to size x size. The result does
@@ -68,6 +71,7 @@ func LoadFit(ctx context.Context, ds Dataset, fit Fit, workers int) (*Images, er
 // fill decodes with several workers. Of several faults the one with the
 // lowest index is reported, so that an error is the same on every run.
 func (im *Images) fill(ctx context.Context, ds Dataset, fit Fit, workers int) error {
+	broken := make([]error, len(im.Labels)) // each written by one worker
 	var (
 		next    atomic.Int64
 		wg      sync.WaitGroup
@@ -85,7 +89,12 @@ func (im *Images) fill(ctx context.Context, ds Dataset, fit Fit, workers int) er
 				if stop {
 					return
 				}
-				if err := im.put(ctx, ds, fit, int(i)); err != nil {
+				err := im.put(ctx, ds, fit, int(i))
+				if err != nil && fit.Broken != nil && ctx.Err() == nil {
+					broken[i] = err
+					continue
+				}
+				if err != nil {
 					mu.Lock()
 					if i < failure {
 						failure, failed = i, err
@@ -97,7 +106,31 @@ func (im *Images) fill(ctx context.Context, ds Dataset, fit Fit, workers int) er
 		})
 	}
 	wg.Wait()
-	return failed
+	if failed != nil || fit.Broken == nil {
+		return failed
+	}
+	return im.leaveOut(broken, fit.Broken)
+}
+
+// leaveOut takes broken images out, and tells of them in their order.
+func (im *Images) leaveOut(broken []error, tell func(int, error)) error {
+	one, n := 3*im.Size*im.Size, 0
+	for i, err := range broken {
+		if err != nil {
+			tell(i, err)
+			continue
+		}
+		if n < i {
+			copy(im.Pixels[n*one:(n+1)*one], im.Pixels[i*one:(i+1)*one])
+			im.Labels[n] = im.Labels[i]
+		}
+		n++
+	}
+	im.Pixels, im.Labels = im.Pixels[:n*one], im.Labels[:n]
+	if n == 0 {
+		return errors.New("datasets: load: none of the images can be read")
+	}
+	return nil
 }
 
 // put decodes image i into its place.

@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,9 +11,10 @@ import (
 	"strings"
 )
 
-// openList reads a text file of "image label" lines, as ImageNet's val_map.txt
-// (label = class index). Images lie beside the file, or in the folder beside
-// it that the file is named after (val_map.txt: val). Class names come from a
+// openList reads a text file that says what images show: lines of "image label",
+// as ImageNet's val_map.txt (label = class index), or one of ILSVRC's own forms
+// (listForms). Images lie beside the file, or in the folder beside
+// it that the file is named after (val_map.txt: val), or where ILSVRC puts them. Class names come from a
 // synsets.txt beside it, one a line; without one they are the indices.
 //
 // A list has no splits of its own: all of it is Test, in its order, and Train
@@ -23,12 +23,13 @@ func openList(ctx context.Context, s Settings) (*Set, error) {
 	name := "list " + filepath.Base(s.Path)
 	f := &files{name: name}
 	dir := filepath.Dir(s.Path)
-	roots := []string{dir, filepath.Join(dir, strings.TrimSuffix(strings.TrimSuffix(filepath.Base(s.Path), filepath.Ext(s.Path)), "_map"))}
-	if err := f.readList(s.Path, roots); err != nil {
+	if err := f.readList(s.Path); err != nil {
 		return nil, err
 	}
-	if err := f.readClasses(filepath.Join(dir, "synsets.txt")); err != nil {
-		return nil, err
+	if f.classes == nil {
+		if err := f.readClasses(filepath.Join(dir, "synsets.txt")); err != nil {
+			return nil, err
+		}
 	}
 	if s.Train == 0 && s.Val == 0 {
 		return f.testOnly(ctx, s)
@@ -55,42 +56,6 @@ func (f *files) testOnly(ctx context.Context, s Settings) (*Set, error) {
 		Train: none, Val: none, Test: subset{f, f.name + " test", count(n)},
 		Info: Info{Name: f.name, Digest: hex.EncodeToString(h.Sum(nil))},
 	}, nil
-}
-
-// readList parses the lines of path.
-func (f *files) readList(path string, roots []string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("datasets: list: %w", err)
-	}
-	defer file.Close()
-	sc := bufio.NewScanner(file)
-	for line := 1; sc.Scan(); line++ {
-		text := strings.TrimSpace(sc.Text())
-		if text == "" || strings.HasPrefix(text, "#") {
-			continue
-		}
-		cut := strings.LastIndexAny(text, " \t,")
-		if cut < 0 {
-			return fmt.Errorf("datasets: list: %s: line %d: %q is not an image and a label", path, line, text)
-		}
-		label, err := strconv.Atoi(text[cut+1:])
-		if err != nil || label < 0 || label >= maxClasses {
-			return fmt.Errorf("datasets: list: %s: line %d: label %q (need 0 to %d)", path, line, text[cut+1:], maxClasses-1)
-		}
-		image, err := findImage(strings.TrimSpace(text[:cut]), roots)
-		if err != nil {
-			return fmt.Errorf("datasets: list: %s: line %d: %w", path, line, err)
-		}
-		f.items = append(f.items, item{image, label})
-	}
-	if err := sc.Err(); err != nil {
-		return fmt.Errorf("datasets: list: %s: %w", path, err)
-	}
-	if len(f.items) == 0 {
-		return fmt.Errorf("datasets: list: %s: has no lines", path)
-	}
-	return nil
 }
 
 // maxClasses bounds a label in a file: ImageNet-21K has 21,841.

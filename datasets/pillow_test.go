@@ -1,10 +1,15 @@
 package datasets
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -94,4 +99,52 @@ func TestScaleLikePillow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBrokenImagesLeftOut: those that cannot be read are told in their order, and
+// the others are as without them, on any number of workers.
+func TestBrokenImagesLeftOut(t *testing.T) {
+	ds := &holed{n: 9, broken: map[int]bool{0: true, 4: true, 8: true}}
+	var want *Images
+	for _, workers := range []int{1, 3} {
+		var told []int
+		im, err := LoadFit(t.Context(), ds, Fit{Size: 4, Broken: func(i int, _ error) { told = append(told, i) }}, workers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(told, []int{0, 4, 8}) || !slices.Equal(im.Labels, []int32{1, 2, 3, 5, 6, 7}) || len(im.Pixels) != 6*48 {
+			t.Errorf("told of %v, labels %v, %d bytes", told, im.Labels, len(im.Pixels))
+		}
+		for i, label := range im.Labels {
+			if im.Pixels[i*48] != uint8(10*label) {
+				t.Errorf("image %d has another's pixels", i)
+			}
+		}
+		if want != nil && !slices.Equal(want.Pixels, im.Pixels) {
+			t.Error("workers change the images")
+		}
+		want = im
+	}
+	if _, err := LoadFit(t.Context(), ds, Fit{Size: 4}, 3); err == nil || !strings.Contains(err.Error(), "torn") {
+		t.Errorf("%v", err)
+	}
+	ds.broken = map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true}
+	if _, err := LoadFit(t.Context(), ds, Fit{Size: 4, Broken: func(int, error) {}}, 2); err == nil || !strings.Contains(err.Error(), "none of the images") {
+		t.Errorf("%v", err)
+	}
+}
+
+// holed has images of 10 times their number, but for those that are broken.
+type holed struct {
+	n      int
+	broken map[int]bool
+}
+
+func (h *holed) Len() int          { return h.n }
+func (h *holed) Classes() []string { return make([]string, h.n) }
+func (h *holed) At(_ context.Context, i int) (Example, error) {
+	if h.broken[i] {
+		return Example{}, errors.New("torn")
+	}
+	return Example{W: 4, H: 4, Label: i, Image: bytes.Repeat([]byte{uint8(10 * i)}, 48)}, nil
 }

@@ -20,6 +20,9 @@ func Subset(ds Dataset, idx []int) Dataset { return subset{ds, "subset", idx} }
 
 func (s subset) Len() int { return len(s.idx) }
 
+// Name is that of the image in the whole.
+func (s subset) Name(i int) string { return NameOf(s.Dataset, s.idx[i]) }
+
 func (s subset) At(ctx context.Context, i int) (Example, error) {
 	if i < 0 || i >= len(s.idx) {
 		return Example{}, outOfRange(s.name, i, len(s.idx))

@@ -17,6 +17,10 @@ type Settings struct {
 	Limit    int  // use only the first images; 0 = all
 	PerImage bool // fill Result.PerImage
 
+	// OnImage, when set, is called with the logits of each image in order; they
+	// are the caller's until the next call.
+	OnImage func(i int, logits []float32)
+
 	// OnBatch, when set, is called after each run with the images done so far.
 	OnBatch func(done, total int)
 }
@@ -170,6 +174,9 @@ func (e *Evaluator) score(res *Result, loss *float64, out *onnx.Tensor, span [3]
 		rank, nats, ok := grade(logits, label)
 		if !ok {
 			return fmt.Errorf("eval: image %d: the network gives a logit that is not finite", i)
+		}
+		if e.set.OnImage != nil {
+			e.set.OnImage(i, logits)
 		}
 		*loss += nats
 		if rank == 0 {

@@ -43,8 +43,8 @@ def forward(x):
 
 def load(path):
     im = Image.open(path).convert("RGB")
-    k = resize / min(im.size)
-    im = im.resize((int(im.size[0] * k) if im.size[0] > im.size[1] else resize, int(im.size[1] * k) if im.size[1] > im.size[0] else resize), Image.BILINEAR)
+    (wide, high), short = im.size, min(im.size)  # torchvision's Resize: the longer side is int(size * long / short)
+    im = im.resize((int(resize * wide / short), int(resize * high / short)), Image.BILINEAR)
     left, top = round((im.size[0] - size) / 2), round((im.size[1] - size) / 2)
     a = np.asarray(im.crop((left, top, left + size, top + size)), np.float32) / 255
     return torch.from_numpy((a - 0.5) / 0.5).permute(2, 0, 1)

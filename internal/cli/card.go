@@ -140,7 +140,7 @@ func (v *validator) scenes(ctx context.Context, c card, m *onnx.Model, r onnx.Ru
 	if err != nil {
 		return nil, 0, err
 	}
-	d, err := eval.NewDetections(images, eval.Settings{Limit: v.limit})
+	d, err := eval.NewDetections(images.Images, eval.Settings{Limit: v.limit})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -45,6 +45,21 @@ func intakeOf(m *onnx.Model) (intake, error) {
 	return x, nil
 }
 
+// suited makes a classifier take the images of this program, and its card say how.
+func suited(m *onnx.Model, c card) (*onnx.Model, card, error) {
+	x, err := intakeOf(m)
+	if err != nil {
+		return m, c, err
+	}
+	if x.size > 0 {
+		c.Size = 0 // the graph knows
+	}
+	if x.bytes { // they normalise for themselves
+		c.Mean, c.Std = &[3]float32{}, &[3]float32{1, 1, 1}
+	}
+	return fed(m, x), c, nil
+}
+
 // fed is m with an input of the form that images have here, float [N, 3, size,
 // size], and float logits: what its own input and output differ in becomes
 // operators in front and behind. Where nothing differs it is m itself.

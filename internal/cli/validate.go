@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,9 +26,10 @@ type validated struct {
 	File         string      `json:"file"`
 	Arch         string      `json:"arch,omitempty"`
 	*classScores             // absent from the JSON of a detector
-	AP           *eval.Boxes `json:"ap,omitempty"` // detectors: COCO's twelve figures
-	N            int         `json:"n"`            // images
-	LatencyMS    float64     `json:"latency_ms"`   // median of single runs here, batch 1
+	AP           *eval.Boxes `json:"ap,omitempty"`     // detectors: COCO's twelve figures
+	N            int         `json:"n"`                // images
+	Broken       int         `json:"broken,omitempty"` // images that could not be read: --broken skip
+	LatencyMS    float64     `json:"latency_ms"`       // median of single runs here, batch 1
 }
 
 // classScores are the figures that only a classifier has.
@@ -50,6 +51,7 @@ type validateAnswer struct {
 type validateFlags struct {
 	data, split    string
 	card, results  string // files
+	broken         string // "fail" or "skip"
 	limit, threads int
 }
 
@@ -68,6 +70,7 @@ folder are tested on that run's own split of the images.`,
 		Example: `  hanas validate runs/quick/models/*.onnx --data glyphs
   hanas validate my.onnx --data parquet:cifar10 --limit 1000
   hanas validate my.onnx --data list:imagenet/val_map.txt --card my.json --json
+  hanas validate my.onnx --data list:imagenet/LOC_val_solution.csv --results results.jsonl --broken skip
   hanas validate detector.onnx --data coco:coco --split val --json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -84,7 +87,7 @@ folder are tested on that run's own split of the images.`,
 				return err
 			}
 			defer rt.Close()
-			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads}), sets: map[string]*datasets.Images{}}
+			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads}), sets: map[string]*loaded{}}
 			answer := validateAnswer{}
 			begin := time.Now()
 			c.Start("validate", "")
@@ -106,7 +109,8 @@ folder are tested on that run's own split of the images.`,
 	}
 	cmd.Flags().StringVar(&f.data, "data", "", "images, KIND[:PATH]; kinds: coco, "+strings.Join(datasets.Kinds(), ", "))
 	cmd.Flags().StringVar(&f.card, "card", "", "JSON file that says how to feed the network (default MODEL.card.json, if there)")
-	cmd.Flags().StringVar(&f.results, "results", "", "CSV file to write: is each image right (one model, classification)")
+	cmd.Flags().StringVar(&f.results, "results", "", "file to write, .csv or .jsonl: what is said of each image (one model, classification)")
+	cmd.Flags().StringVar(&f.broken, "broken", "fail", "images that cannot be read: fail, or skip and count them")
 	cmd.Flags().StringVar(&f.split, "split", f.split, "split of the images: train, val or test")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "images at most (default all)")
 	cmd.Flags().IntVar(&f.threads, "threads", 1, "threads of the runtime")
@@ -124,6 +128,10 @@ func (f *validateFlags) check() error {
 		return usage("--split %s: want train, val or test", f.split)
 	case f.limit < 0:
 		return usage("--limit %d: want 0 or more", f.limit)
+	case f.results != "" && resultForms[filepath.Ext(f.results)] == nil:
+		return usage("--results %s: want a file that ends in .csv or .jsonl", f.results)
+	case f.broken != "fail" && f.broken != "skip":
+		return usage("--broken %s: want fail or skip", f.broken)
 	case f.threads < 1:
 		return usage("--threads %d: want 1 or more", f.threads)
 	}
@@ -149,7 +157,7 @@ func (v *validateAnswer) text(w io.Writer) {
 type validator struct {
 	validateFlags
 	engine onnx.Engine
-	sets   map[string]*datasets.Images
+	sets   map[string]*loaded
 }
 
 func (v *validator) file(ctx context.Context, file string) (validated, error) {
@@ -175,16 +183,8 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 			file, v.data, c.Decoder, strings.Join(eval.Decoders(), ", ")))
 	}
 	if c.Decoder == "" {
-		x, err := intakeOf(m)
-		if err != nil {
+		if m, c, err = suited(m, c); err != nil {
 			return out, badInput(fmt.Errorf("%s: %w", file, err))
-		}
-		m = fed(m, x)
-		if x.size > 0 {
-			c.Size = 0 // the graph knows
-		}
-		if x.bytes { // they normalise for themselves
-			c.Mean, c.Std = &[3]float32{}, &[3]float32{1, 1, 1}
 		}
 	}
 	r, err := v.engine(m)
@@ -221,27 +221,30 @@ func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.R
 	if err != nil {
 		return err
 	}
-	res, err := eval.Classify(ctx, r, images, eval.Settings{Limit: v.limit, PerImage: v.results != ""})
+	rows := slices.Clone(images.broken)
+	set := eval.Settings{Limit: v.limit}
+	if v.results != "" {
+		set.OnImage = func(i int, logits []float32) {
+			rows = append(rows, resultOf(images.names[i], int(images.Labels[i]), logits, images.Classes))
+		}
+	}
+	res, err := eval.Classify(ctx, r, images.Images, set)
 	if err != nil {
 		return err
 	}
+	out.Broken = len(images.broken)
 	out.N, out.classScores = res.N, &classScores{Top1: res.Top1, Top5: res.Top5, Loss: res.Loss}
 	out.Top1Range[0], out.Top1Range[1] = eval.Wilson(res.Correct1, res.N)
 	out.Top5Range[0], out.Top5Range[1] = eval.Wilson(res.Correct5, res.N)
 	if v.results == "" {
 		return nil
 	}
-	var rows strings.Builder
-	rows.WriteString("image,label,right\n")
-	for i, right := range res.PerImage {
-		fmt.Fprintf(&rows, "%d,%d,%t\n", i, images.Labels[i], right)
-	}
-	return os.WriteFile(v.results, []byte(rows.String()), 0o644)
+	return writeResults(v.results, rows)
 }
 
 // images are the images that a file is tested on, at its size and with its
 // normalisation.
-func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Model) (*datasets.Images, error) {
+func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Model) (*loaded, error) {
 	kind, path, _ := strings.Cut(v.data, ":")
 	s := datasets.Settings{Kind: kind, Path: path}
 	cfg, err := configNear(file)
@@ -281,12 +284,35 @@ func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Mod
 		return nil, badInput(err)
 	}
 	ds := map[string]datasets.Dataset{"train": set.Train, "val": set.Val, "test": set.Test}[v.split]
-	images, err := set.Load(ctx, ds, runtime.GOMAXPROCS(0))
+	images, err := v.load(ctx, set, ds)
 	if err != nil {
 		return nil, badInput(err)
 	}
 	v.sets[key] = images
 	return images, nil
+}
+
+// load decodes a split; broken images are an error or are left out, as --broken
+// says.
+func (v *validator) load(ctx context.Context, set *datasets.Set, ds datasets.Dataset) (*loaded, error) {
+	out, unreadable := &loaded{}, map[int]bool{}
+	var skip func(i int, err error)
+	if v.broken == "skip" {
+		skip = func(i int, err error) {
+			unreadable[i] = true
+			out.broken = append(out.broken, imageResult{Image: datasets.NameOf(ds, i), Label: -1, Error: err.Error()})
+		}
+	}
+	var err error
+	if out.Images, err = set.LoadReadable(ctx, ds, runtime.GOMAXPROCS(0), skip); err != nil {
+		return nil, err
+	}
+	for i := range ds.Len() {
+		if !unreadable[i] {
+			out.names = append(out.names, datasets.NameOf(ds, i))
+		}
+	}
+	return out, nil
 }
 
 // runData are the images of a run; path, if given, is where they are now.
