@@ -61,14 +61,16 @@ var imports = map[string]string{
 	"cmd/hanas":           "internal/cli",
 
 	// measured by hand, beside another program
-	"bench/trainstep": "onnx onnx/blocked onnx/grad onnx/ort train",
-	"bench/rooflines": "latency space",
-	"bench/predictor": "onnx onnx/ort predictor samples space",
-	"bench/loop":      "onnx onnx/ort predictor samples search search/loop space",
-	"bench/search":    "latency onnx/ort predictor search search/nsga2 search/searchtest space surrogate",
-	"bench/sandwich":  "datasets onnx onnx/blocked onnx/ort space supernet",
-	"bench/lowbits":   "datasets eval export onnx onnx/blocked onnx/ort space supernet",
-	"bench/cocoeval":  "datasets eval",
+	"bench/trainstep":   "onnx onnx/blocked onnx/grad onnx/ort train",
+	"bench/rooflines":   "latency space",
+	"bench/predictor":   "onnx onnx/ort predictor samples space",
+	"bench/loop":        "onnx onnx/ort predictor samples search search/loop space",
+	"bench/search":      "latency onnx/ort predictor search search/nsga2 search/searchtest space surrogate",
+	"bench/sandwich":    "datasets onnx onnx/blocked onnx/ort space supernet",
+	"bench/lowbits":     "datasets eval export onnx onnx/blocked onnx/ort space supernet",
+	"bench/int8":        "export onnx onnx/ort onnx/quant pretrained space",
+	"bench/onnxchecker": "export onnx space",
+	"bench/cocoeval":    "datasets eval",
 
 	// imported by tests only
 	"internal/golden":         "",

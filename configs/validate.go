@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hanas/datasets"
+	"hanas/export"
 	"hanas/predictor"
 )
 
@@ -165,9 +166,6 @@ func (s *Search) check(k *checker) {
 	s.checkDevices(k)
 }
 
-// ExportProfiles are the values of export.profile, the default first.
-var ExportProfiles = []string{"quantised", "compat", "float", "fp16"}
-
 func (e *Export) check(k *checker) {
 	for i, pick := range e.Picks {
 		k.oneOf(fmt.Sprintf("export.picks[%d]", i), pick, "knee", "fastest", "most_accurate")
@@ -177,7 +175,7 @@ func (e *Export) check(k *checker) {
 			k.fault(fmt.Sprintf("export.latency_ms[%d]", i), fmt.Sprintf("is %v (want a time above 0)", limit))
 		}
 	}
-	k.oneOf("export.profile", cmp.Or(e.Profile, ExportProfiles[0]), ExportProfiles...)
+	k.oneOf("export.profile", cmp.Or(e.Profile, "quantised"), export.ProfileNames()...)
 	k.least("export.count", e.Count, 0)
 	k.within("export.finetune", e.FineTune, 0, 1e6)
 	k.within("export.finetune_rate", e.FineTuneRate, 0, 10)

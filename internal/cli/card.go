@@ -30,11 +30,14 @@ type card struct {
 	Overlap float64     `json:"overlap"` // of non-maximum suppression
 }
 
+// cardName is where the card of a model lies.
+func cardName(model string) string { return strings.TrimSuffix(model, ".onnx") + ".card.json" }
+
 // readCard reads the card of a model; without one it is empty.
 func readCard(given, model string) (c card, err error) {
 	path := given
 	if path == "" {
-		path = strings.TrimSuffix(model, ".onnx") + ".card.json"
+		path = cardName(model)
 	}
 	data, err := os.ReadFile(path)
 	if given == "" && errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -59,7 +60,8 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate MODEL.onnx… --data KIND[:PATH]",
 		Short: "Run ONNX files on images: accuracy and latency",
-		Long: `Runs each file through ONNX Runtime. The images' size comes from the graph and
+		Long: `Runs each file through ONNX Runtime, also files made elsewhere: the input may have any name
+and be channels first or last, float, half, double or the bytes of the pixels. The images' size comes from the graph and
 their normalisation from the file's metadata, or from a card: MODEL.card.json beside
 MODEL.onnx, with "size", "resize", "mean", "std". A card with a "decoder" makes the file
 a detector, scored with COCO's twelve figures on --data coco:FOLDER; detectors of a
@@ -180,6 +182,11 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 		return out, badInput(fmt.Errorf("%s: --data %s with decoder %q (boxes need both --data coco:FOLDER and a card with a decoder: %s)",
 			file, v.data, c.Decoder, strings.Join(eval.Decoders(), ", ")))
 	}
+	if c.Decoder == "" {
+		if m, c, err = suited(m, c); err != nil {
+			return out, badInput(fmt.Errorf("%s: %w", file, err))
+		}
+	}
 	r, err := v.engine(m)
 	if err != nil {
 		return out, badInput(fmt.Errorf("%s: %w", file, err))
@@ -196,7 +203,11 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", file, err)
 	}
-	stats, err := eval.Latency(ctx, r, nil, eval.TimingSettings{})
+	var shape []int // as the graph says
+	if c.Decoder == "" && c.Size > 0 {
+		shape = []int{1, 3, c.Size, c.Size}
+	}
+	stats, err := eval.Latency(ctx, r, shape, eval.TimingSettings{})
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", file, err)
 	}
@@ -243,8 +254,12 @@ func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Mod
 	if cfg != nil && cfg.Data.Kind == kind {
 		s = runData(cfg, path)
 	}
-	if s.Size, err = inputSize(m); err != nil && c.Size > 0 {
-		s.Size, err = c.Size, nil
+	x, err := intakeOf(m)
+	if err == nil {
+		s.Size = cmp.Or(x.size, c.Size)
+	}
+	if err == nil && s.Size == 0 {
+		err = fmt.Errorf("the graph's input is %v: its image may have any size (say \"size\" in a card, %s beside it or --card)", m.Graph.Inputs[0].Shape, filepath.Base(cardName(file)))
 	}
 	if err != nil {
 		return nil, badInput(fmt.Errorf("%s: %w", file, err))
