@@ -238,3 +238,77 @@ func TestPageOfTenThousand(t *testing.T) {
 	keep(t, p, "tenthousand")
 	p.Check()
 }
+
+// contrasts lists every text of the page whose contrast against what is behind
+// it is below WCAG 2.1's AA: 4.5, or 3 for large text (section 1.4.3).
+const contrasts = `(function () {
+  function rgba(text) { var m = text.match(/[\d.]+/g); return m ? m.map(Number) : [0, 0, 0, 0]; }
+  function alpha(c) { return c.length > 3 ? c[3] : 1; }
+  function over(top, below) { var a = alpha(top); return [0, 1, 2].map(function (i) { return a * top[i] + (1 - a) * below[i]; }); }
+  function light(c) {
+    var v = c.slice(0, 3).map(function (x) { x /= 255; return x <= 0.03928 ? x / 12.92 : Math.pow((x + 0.055) / 1.055, 2.4); });
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
+  }
+  function behind(e) {
+    var layers = [];
+    for (; e && e.nodeType === 1; e = e.parentNode) {
+      var c = rgba(getComputedStyle(e).backgroundColor);
+      if (alpha(c) > 0) { layers.push(c); if (alpha(c) === 1) { break; } }
+    }
+    return layers.reverse().reduce(function (below, top) { return over(top, below); }, [255, 255, 255]);
+  }
+  var bad = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), n;
+  while ((n = walker.nextNode())) {
+    var e = n.parentElement, text = n.textContent.trim();
+    if (!text || !e.getClientRects().length || ["SCRIPT", "STYLE", "OPTION", "TITLE"].indexOf(e.tagName) >= 0) { continue; }
+    var s = getComputedStyle(e);
+    if (s.visibility === "hidden" || Number(s.opacity) === 0) { continue; }
+    var svg = e.namespaceURI.indexOf("svg") >= 0, back = behind(svg ? e.ownerSVGElement || e : e), colour = rgba(svg ? s.fill : s.color);
+    for (var p = e; p && p.nodeType === 1; p = p.parentNode) { colour = over([colour[0], colour[1], colour[2], alpha(colour) * Number(getComputedStyle(p).opacity)], back).concat(1); }
+    var a = light(colour), b = light(back), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    var size = parseFloat(s.fontSize), large = size >= 24 || size >= 18.66 && Number(s.fontWeight) >= 700;
+    if (ratio < (large ? 3 : 4.5)) { bad.push(ratio.toFixed(2) + " " + (e.className.baseVal || e.className || e.tagName) + ": " + text.slice(0, 40)); }
+  }
+  return bad;
+})()`
+
+// TestPageContrast: everybody can read every text, by day and by night.
+func TestPageContrast(t *testing.T) {
+	p, _ := open(t, html(t, demo()))
+	for _, dark := range []bool{false, true} {
+		p.Dark(dark)
+		var ok bool
+		p.Eval(frame, &ok)
+		var bad []string
+		p.Eval(contrasts, &bad)
+		slices.Sort(bad)
+		bad = slices.Compact(bad)
+		for _, b := range bad[:min(12, len(bad))] {
+			t.Errorf("dark %v: %s", dark, b)
+		}
+	}
+	p.Check()
+}
+
+// TestPagePrints: on paper the page is light whatever the user likes, what can
+// only be clicked is not there, and the tables are.
+func TestPagePrints(t *testing.T) {
+	p, _ := open(t, html(t, demo()))
+	p.Print()
+	var ok bool
+	p.Eval(frame, &ok)
+	var got struct {
+		Back           string
+		Controls, Rows int
+		Bad            []string
+	}
+	p.Eval(`({Back: getComputedStyle(document.documentElement).backgroundColor,
+		Controls: [].filter.call(document.querySelectorAll("button, input[type=range], select, #tip"), function (e) { return e.getClientRects().length > 0; }).length,
+		Rows: [].filter.call(document.querySelectorAll("tbody tr"), function (e) { return e.getClientRects().length > 0; }).length,
+		Bad: `+contrasts+`})`, &got)
+	if got.Back != "rgb(255, 255, 255)" || got.Controls != 0 || got.Rows < 5 || len(got.Bad) > 0 {
+		t.Errorf("%+v", got)
+	}
+	keep(t, p, "print")
+	p.Check()
+}

@@ -183,6 +183,16 @@ func (p *Page) Dark(dark bool) {
 	}
 }
 
+// Print shows the page as it is printed, by a user who likes it dark.
+func (p *Page) Print() {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+	}); err != nil {
+		p.t.Fatalf("browser: %v", err)
+	}
+}
+
 // Screenshot is the whole page as PNG.
 func (p *Page) Screenshot() []byte {
 	p.t.Helper()
