@@ -49,7 +49,7 @@ var imports = map[string]string{
 	"schedule": "",
 
 	// where everything meets
-	"configs": "pipeline space datasets supernet train predictor latency search/nsga2 export",
+	"configs": "pipeline space datasets supernet train predictor latency search search/nsga2 export",
 	"stages": "configs pipeline space supernet datasets eval samples predictor latency search search/gradient search/nsga2 export report " +
 		"train onnx onnx/blocked onnx/grad onnx/quant onnx/ort",
 	"internal/cli": "configs pipeline schedule stages report internal/atomicfile internal/live internal/progress space supernet datasets eval samples predictor latency " +

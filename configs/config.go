@@ -159,7 +159,10 @@ type Refine struct {
 type Export struct {
 	Picks     []string  `json:"picks"`      // of "knee", "fastest", "most_accurate"
 	LatencyMS []float64 `json:"latency_ms"` // the most accurate under each limit too
-	Count     int       `json:"count"`      // further points, evenly along the front
+	// Prefer are wishes such as "top1>=76, latency<=22" (percent, ms; memory in 10^6
+	// bytes, energy in mJ, size in 10^3 bytes, macs in 10^6): the best point that meets each, or the nearest.
+	Prefer []string `json:"prefer"`
+	Count  int      `json:"count"` // further points, evenly along the front
 	// Profile is the form of the files: "quantised" (the default), "compat",
 	// "float" or "fp16". Scores and latencies of the search are the first's.
 	Profile string `json:"profile,omitempty"`

@@ -40,6 +40,9 @@ type Target struct {
 // size_bytes that of the packed weights.
 var Objectives = []string{"error", "latency_ms", "memory_bytes", "energy_mj", "size_bytes", "macs"}
 
+// Figures are what export.prefer can name.
+var Figures = []string{"top1", "latency", "memory", "energy", "size", "macs"}
+
 // DefaultObjectives are minimised where a config names none.
 var DefaultObjectives = Objectives[:3]
 

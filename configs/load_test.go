@@ -142,6 +142,7 @@ func TestFaults(t *testing.T) {
 			"objectives", "quick", []string{"search.objectives=[latency_ms, speed, latency_ms]"}, false,
 			[]string{`search.objectives[1]: is "speed" (want one of error, latency_ms, memory_bytes, energy_mj, size_bytes, macs)`, "search.objectives[2]: is latency_ms once more", "search.objectives: lacks error"},
 		},
+		{"wishes", "quick", []string{`export.prefer=["speed>=3", "top1>70"]`}, false, []string{`export.prefer[0]: search: preference "speed>=3": no figure "speed"`, "export.prefer[1]: "}},
 		{"error alone", "quick", []string{"search.objectives=[error]"}, false, []string{"search.objectives: is error alone"}},
 		{"limits", "quick", []string{"search.energy_mj=-1", "search.accuracy=101"}, false, []string{"search.energy_mj: is -1", "search.accuracy: is 101 (want 0 to 100)"}},
 		{

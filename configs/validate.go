@@ -10,6 +10,7 @@ import (
 	"hanas/datasets"
 	"hanas/export"
 	"hanas/predictor"
+	"hanas/search"
 )
 
 // Fault is one thing wrong with a config.
@@ -176,6 +177,11 @@ func (e *Export) check(k *checker) {
 		}
 	}
 	k.oneOf("export.profile", cmp.Or(e.Profile, "quantised"), export.ProfileNames()...)
+	for i, wishes := range e.Prefer {
+		if _, err := search.ParsePreferences(wishes, Figures...); err != nil {
+			k.fault(fmt.Sprintf("export.prefer[%d]", i), err.Error())
+		}
+	}
 	k.least("export.count", e.Count, 0)
 	k.within("export.finetune", e.FineTune, 0, 1e6)
 	k.within("export.finetune_rate", e.FineTuneRate, 0, 10)

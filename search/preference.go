@@ -79,3 +79,34 @@ func (p Preference) String() string {
 	}
 	return p.Figure + sign + strconv.FormatFloat(p.Bound, 'g', -1, 64)
 }
+
+// Prefer picks from n points the best of those that meet all wishes; where none
+// does, of those that miss them least in total. figure is what a point has of a
+// wish's figure, better whether a point is to be preferred to another. misses
+// are the wishes that the pick does not meet. n must not be 0.
+func Prefer(n int, wishes []Preference, figure func(i int, name string) float64, better func(i, j int) bool) (best int, misses []Preference) {
+	short := func(i int) (sum float64) {
+		for _, w := range wishes {
+			sum += w.Shortfall(figure(i, w.Figure))
+		}
+		return sum
+	}
+	least := short(0)
+	for i := 1; i < n; i++ {
+		if s := short(i); s < least || s == least && better(i, best) {
+			best, least = i, s
+		}
+	}
+	for _, w := range wishes {
+		if w.Shortfall(figure(best, w.Figure)) > 0 {
+			misses = append(misses, w)
+		}
+	}
+	return best, misses
+}
+
+// FastestFirst says whether wishes ask for a least accuracy alone: the fastest
+// point that has it is then the best, else the most accurate.
+func FastestFirst(wishes []Preference, accuracy string) bool {
+	return len(wishes) == 1 && wishes[0].Figure == accuracy && wishes[0].AtLeast
+}

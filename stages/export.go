@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"hanas/configs"
 	"hanas/export"
 	"hanas/onnx"
 	"hanas/pipeline"
@@ -132,10 +133,12 @@ func (e *Env) winners(front frontRecord, devices []deviceFront) ([]modelRecord, 
 		return nil, fmt.Errorf("stages: export: the front has no points (raise the limits of search)")
 	}
 	c := &choice{env: e}
-	c.named("", front)
 	set := e.Config.Export
+	if err := c.named("", front); err != nil {
+		return nil, err
+	}
 	for i, d := range scaled(front).Diverse(set.Count + 3) {
-		if len(c.out) < set.Count+len(set.Picks)+len(set.LatencyMS) {
+		if len(c.out) < set.Count+len(set.Picks)+len(set.LatencyMS)+len(set.Prefer) {
 			c.pick(fmt.Sprintf("front-%d", i+1), front.Points[d.Genome])
 		}
 	}
@@ -145,7 +148,9 @@ func (e *Env) winners(front frontRecord, devices []deviceFront) ([]modelRecord, 
 		}
 	}
 	for _, d := range devices {
-		c.named(d.Name+"-", d.frontRecord)
+		if err := c.named(d.Name+"-", d.frontRecord); err != nil {
+			return nil, err
+		}
 	}
 	return c.out, nil
 }
@@ -163,8 +168,9 @@ func scaled(front frontRecord) search.Front[int] {
 	return f
 }
 
-// named takes the picks and the most accurate under each latency limit.
-func (c *choice) named(prefix string, front frontRecord) {
+// named takes the picks, the most accurate under each latency limit and what is
+// wished for.
+func (c *choice) named(prefix string, front frontRecord) error {
 	known := frontRecord{Objectives: []string{"error", "latency_ms"}, Points: front.Points} // which need not be what was minimised
 	f := scaled(known)
 	take := func(name string, best search.Candidate[int], ok bool) {
@@ -191,6 +197,18 @@ func (c *choice) named(prefix string, front frontRecord) {
 		best, ok := f.Best(0, search.Limit{Objective: 1, Max: limit})
 		take(fmt.Sprintf("under-%gms", limit), best, ok)
 	}
+	for _, text := range c.env.Config.Export.Prefer {
+		wishes, err := search.ParsePreferences(text, configs.Figures...)
+		if err != nil {
+			return fmt.Errorf("stages: export.prefer: %w", err)
+		}
+		at, misses := preferred(front.Points, wishes)
+		for _, m := range misses {
+			c.env.Log(fmt.Sprintf("export: no point of the front is within %v, the nearest has %.4g", m, figureOf(&front.Points[at], m.Figure)))
+		}
+		c.pick(prefix+wishName(wishes), front.Points[at])
+	}
+	return nil
 }
 
 func (e *Env) writeModel(ctx context.Context, p *pipeline.Pass, s *scoring, m modelRecord) (modelRecord, error) {

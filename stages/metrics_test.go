@@ -275,3 +275,35 @@ func TestWinnersOfDevices(t *testing.T) {
 		t.Errorf("%q\nwant %q", files, want)
 	}
 }
+
+// TestWishes: a row for each figure that a config can name; a wish becomes a
+// file, and one that nothing meets the nearest.
+func TestWishes(t *testing.T) {
+	for _, name := range configs.Figures {
+		if wishes[name] == nil {
+			t.Errorf("no figure %s", name)
+		}
+	}
+	e := quickEnv(t)
+	var told []string
+	e.Log = func(line string) { told = append(told, line) }
+	e.Config.Export.Picks, e.Config.Export.Count = nil, 0
+	e.Config.Export.Prefer = []string{"top1>=55", "latency<=2, macs<=9", "top1>=90, latency<=2"}
+	got, err := e.winners(frontRecord{Objectives: configs.DefaultObjectives, Points: []frontPoint{
+		{Arch: "a", Accuracy: .5, LatencyMS: 1, MACs: 9e6, MemoryBytes: 1}, {Arch: "b", Accuracy: .6, LatencyMS: 3, MACs: 10e6, MemoryBytes: 2}, {Arch: "c", Accuracy: .7, LatencyMS: 9, MACs: 12e6, MemoryBytes: 3},
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, m := range got[:2] {
+		files = append(files, m.File+" "+m.Arch+" "+strings.Join(m.Picks, "+"))
+	}
+	want := []string{"top1-55.onnx b top1-55+front-2", "latency-2-macs-9.onnx a latency-2-macs-9+top1-90-latency-2+front-1"}
+	if !slices.Equal(files, want) {
+		t.Errorf("%q, want %q", files, want)
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "top1>=90, the nearest has 50") {
+		t.Errorf("%q", told)
+	}
+}

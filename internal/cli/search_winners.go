@@ -102,32 +102,21 @@ func (f *searchFlags) winners(points []frontPoint, minimised []string) ([]winner
 // accuracy is asked for, else the most accurate. Where none meets them it is the
 // one that misses them least.
 func prefer(points []frontPoint, wishes []search.Preference) winner {
-	fastest := len(wishes) == 1 && wishes[0].Figure == "top1" && wishes[0].AtLeast
-	better := func(a, b frontPoint) bool {
+	fastest := search.FastestFirst(wishes, "top1")
+	best, misses := search.Prefer(len(points), wishes, func(i int, name string) float64 { return figure(points[i], name) }, func(i, j int) bool {
+		a, b := points[i], points[j]
 		if fastest || a.Accuracy == b.Accuracy {
 			return a.LatencyMS < b.LatencyMS
 		}
 		return a.Accuracy > b.Accuracy
-	}
-	short := func(p frontPoint) (sum float64) {
-		for _, w := range wishes {
-			sum += w.Shortfall(figure(p, w.Figure))
-		}
-		return sum
-	}
-	best, least := points[0], short(points[0])
-	for _, p := range points[1:] {
-		if s := short(p); s < least || s == least && better(p, best) {
-			best, least = p, s
-		}
-	}
+	})
+	w := winner{frontPoint: points[best]}
 	var words []string
-	w := winner{frontPoint: best}
 	for _, wish := range wishes {
 		words = append(words, wish.String())
-		if wish.Shortfall(figure(best, wish.Figure)) > 0 {
-			w.Misses = append(w.Misses, fmt.Sprintf("%v: the nearest has %.4g", wish, figure(best, wish.Figure)))
-		}
+	}
+	for _, wish := range misses {
+		w.Misses = append(w.Misses, fmt.Sprintf("%v: the nearest has %.4g", wish, figure(points[best], wish.Figure)))
 	}
 	w.Why = strings.Join(words, ", ")
 	return w
