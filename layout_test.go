@@ -72,6 +72,7 @@ var imports = map[string]string{
 	"bench/onnxchecker": "export onnx space",
 	"bench/cocoeval":    "datasets eval",
 	"bench/bitfusion":   "latency space",
+	"bench/images":      "datasets eval onnx onnx/ort",
 	"bench/scoring":     "datasets eval export onnx onnx/ort space supernet",
 	"bench/sharing":     "configs datasets eval export onnx onnx/blocked onnx/ort space supernet",
 
