@@ -71,6 +71,9 @@ var imports = map[string]string{
 	"bench/int8":        "export onnx onnx/ort onnx/quant pretrained space",
 	"bench/onnxchecker": "export onnx space",
 	"bench/cocoeval":    "datasets eval",
+	"bench/bitfusion":   "latency space",
+	"bench/scoring":     "datasets eval export onnx onnx/ort space supernet",
+	"bench/sharing":     "configs datasets eval export onnx onnx/blocked onnx/ort space supernet",
 
 	// imported by tests only
 	"internal/golden":         "",

@@ -24,6 +24,9 @@ type app struct {
 	stderr *os.File
 	json   bool
 	quiet  bool
+	events string // file of --events
+	// eventsTo is where events go; nil = nowhere.
+	eventsTo io.Writer
 	// stages makes the table of a run; tests put in a toy.
 	stages func(cfg *configs.Config, log func(string)) ([]pipeline.Stage, error)
 	// elsewhere is how work goes to other machines; nil = this build cannot.
@@ -54,6 +57,11 @@ func (a *app) main(args []string) int {
 		err = errors.New("stopped (the same command goes on from here)")
 	}
 	fmt.Fprintln(a.stderr, "hanas:", err)
+	if a.eventsTo != nil {
+		c := progress.Silent()
+		c.Tell(a.eventsTo)
+		c.Fail("", err.Error(), 0)
+	}
 	if a.json {
 		a.printJSON(map[string]any{"error": err.Error(), "code": code})
 	}
@@ -83,6 +91,8 @@ writes ONNX files that it validates.`,
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON document on stdout")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress, no logs")
+	root.PersistentFlags().StringVar(&a.events, "events", "", "write what happens to `FILE` as JSON, an event a line, as it happens; - is stderr, in place of progress")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.openEvents() }
 	for _, add := range commands {
 		root.AddCommand(add(a))
 	}
@@ -154,10 +164,32 @@ func version() string {
 	return info.Main.Version
 }
 
-// console shows progress, or nothing with --quiet.
+// console shows progress, or nothing with --quiet, and tells events if they are
+// asked for.
 func (a *app) console() *progress.Console {
-	if a.quiet {
-		return progress.Silent()
+	c := progress.New(a.stderr)
+	if a.quiet || a.events == "-" {
+		c = progress.Silent()
 	}
-	return progress.New(a.stderr)
+	if a.eventsTo != nil {
+		c.Tell(a.eventsTo)
+	}
+	return c
+}
+
+// openEvents opens the file of --events, which is the program's until it ends.
+func (a *app) openEvents() error {
+	switch a.events {
+	case "":
+		return nil
+	case "-":
+		a.eventsTo = a.stderr
+		return nil
+	}
+	f, err := os.OpenFile(a.events, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	if err != nil {
+		return badInput(fmt.Errorf("--events: %w", err))
+	}
+	a.eventsTo = f
+	return nil
 }

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,7 @@ type Console struct {
 	tasks []*task
 	drawn int // lines of bars on the screen
 	last  time.Time
+	sink  *json.Encoder // of events, see Tell; nil = none
 }
 
 type task struct {
@@ -33,6 +35,7 @@ type task struct {
 	unit        string
 	done, total int64
 	spoke       time.Time // plain lines: when the last was written
+	told        time.Time // when its progress was last told as an event
 }
 
 // New writes to f, with bars if it is a terminal that can draw them.
@@ -64,6 +67,7 @@ func (c *Console) Start(name, reason string) {
 		line += ": " + reason
 	}
 	c.print(line)
+	c.tell(Event{What: "started", Task: name, Text: reason})
 }
 
 // Update says how far a task is. total 0 = unknown; unit is a plural noun.
@@ -77,6 +81,7 @@ func (c *Console) Update(name string, done, total int64, unit string) {
 	now := c.now()
 	t.done, t.total, t.unit = done, total, unit
 	t.meter.see(now, done)
+	c.tellProgress(t, now)
 	if c.width != nil {
 		if now.Sub(c.last) >= redrawEvery {
 			c.draw(now)
@@ -93,6 +98,7 @@ func (c *Console) Update(name string, done, total int64, unit string) {
 func (c *Console) Log(name, line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.tell(Event{What: "log", Task: name, Text: line})
 	if name != "" {
 		line = name + ": " + line
 	}
@@ -101,17 +107,17 @@ func (c *Console) Log(name, line string) {
 
 // Finish ends a task that went well, with its outcome.
 func (c *Console) Finish(name, outcome string, elapsed time.Duration) {
-	c.end(name, "✓ "+join(name, outcome)+" ("+Clock(elapsed)+")")
+	c.end(Event{What: "finished", Task: name, Text: outcome, Seconds: elapsed.Seconds()}, "✓ "+join(name, outcome)+" ("+Clock(elapsed)+")")
 }
 
 // Fail ends a task that did not.
 func (c *Console) Fail(name, why string, elapsed time.Duration) {
-	c.end(name, "✗ "+join(name, why)+" ("+Clock(elapsed)+")")
+	c.end(Event{What: "failed", Task: name, Text: why, Seconds: elapsed.Seconds()}, "✗ "+join(name, why)+" ("+Clock(elapsed)+")")
 }
 
 // Skip shows a task that has nothing to do.
 func (c *Console) Skip(name, outcome string) {
-	c.end(name, "· "+join(name+" is fresh", outcome))
+	c.end(Event{What: "fresh", Task: name, Text: outcome}, "· "+join(name+" is fresh", outcome))
 }
 
 // Close takes the bars off the screen.
@@ -122,11 +128,12 @@ func (c *Console) Close() {
 	c.tasks = nil
 }
 
-func (c *Console) end(name, line string) {
+func (c *Console) end(e Event, line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.tell(e)
 	for i, t := range c.tasks {
-		if t.name == name {
+		if t.name == e.Task {
 			c.tasks = append(c.tasks[:i:i], c.tasks[i+1:]...)
 			break
 		}

@@ -7,5 +7,6 @@
 //	c.Finish("evaluate", "2000 sub-networks, best 84.1 %", 41*time.Second)
 //	c.Close()
 //
-// A Console is the only type.
+// Tell has it write each Event too, for machines: FORMAT.md. Console and Event are
+// the only types.
 package progress
