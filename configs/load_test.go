@@ -139,7 +139,9 @@ func TestFaults(t *testing.T) {
 		{"override not YAML", "quick", []string{"space.wbits=[2"}, false, []string{"not YAML"}},
 		{"override wrong", "quick", []string{"sample.count=1"}, false, []string{"quick with --set", "sample.count: is 1 (want at least 2)"}},
 		{
-			"objectives", "quick", []string{"search.objectives=[latency_ms, speed, latency_ms]"}, false,
+			"objectives", "quick",
+			[]string{"search.objectives=[latency_ms, speed, latency_ms]"},
+			false,
 			[]string{`search.objectives[1]: is "speed" (want one of error, latency_ms, memory_bytes, energy_mj, size_bytes, macs)`, "search.objectives[2]: is latency_ms once more", "search.objectives: lacks error"},
 		},
 		{"wishes", "quick", []string{`export.prefer=["speed>=3", "top1>70"]`}, false, []string{`export.prefer[0]: search: preference "speed>=3": no figure "speed"`, "export.prefer[1]: "}},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -83,7 +84,12 @@ func (s *storeSweep) remove(rel, why string) error {
 	if s.set.Dry {
 		return nil
 	}
-	return os.RemoveAll(full)
+	err := os.RemoveAll(full)
+	if errors.Is(err, syscall.ENOTEMPTY) { // a run is writing there
+		s.found = s.found[:len(s.found)-1]
+		return nil
+	}
+	return err
 }
 
 // each calls do with the entries of a folder and their age, by name.

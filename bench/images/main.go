@@ -122,7 +122,7 @@ func ask(in io.Writer, out *bufio.Scanner) (all, read float64, err error) {
 		return 0, 0, err
 	}
 	if !out.Scan() {
-		return 0, 0, errors.New("Python ended")
+		return 0, 0, errors.New("the peer ended")
 	}
 	if _, err := fmt.Sscan(strings.TrimSpace(out.Text()), &all, &read); err != nil {
 		return 0, 0, err
