@@ -17,6 +17,8 @@ type ActionID string
 
 // actionID hashes a stage with the content hashes of its needs, keyed by name.
 func actionID(s *Stage, inputs map[string]string) (ActionID, error) {
+	inputs = s.localInputs(inputs)
+	s, _ = s.own()
 	key := struct {
 		Format   int
 		Name     string

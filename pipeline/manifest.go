@@ -23,14 +23,15 @@ type Manifest struct {
 
 // Record is what the manifest says of a stage that finished.
 type Record struct {
-	Action    ActionID            `json:"action"`
-	Version   int                 `json:"version"`
-	Settings  json.RawMessage     `json:"settings,omitempty"`
-	Inputs    map[string]string   `json:"inputs,omitempty"` // artifact -> content hash
-	Artifacts map[string]Artifact `json:"artifacts"`
-	Summary   string              `json:"summary,omitempty"`
-	Seconds   float64             `json:"seconds"`
-	Finished  time.Time           `json:"finished"`
+	Action     ActionID            `json:"action"`
+	Version    int                 `json:"version"`
+	Settings   json.RawMessage     `json:"settings,omitempty"`
+	Inputs     map[string]string   `json:"inputs,omitempty"` // artifact -> content hash
+	Artifacts  map[string]Artifact `json:"artifacts"`
+	Summary    string              `json:"summary,omitempty"`
+	Seconds    float64             `json:"seconds"`
+	CPUSeconds float64             `json:"cpu_seconds,omitempty"` // of all threads of this process; an estimate when stages ran side by side
+	Finished   time.Time           `json:"finished"`
 }
 
 // ReadManifest reads the record of a run folder. A folder without one is a run

@@ -86,6 +86,7 @@ func (e *execution) start(ctx context.Context) error {
 		e.due = slices.Delete(e.due, i, i+1)
 		i--
 		e.events <- Event{Kind: Started, Stage: t.stage.Name, Text: t.verdict.reason}
+		e.account()
 		e.running = append(e.running, t.stage)
 		go e.work(ctx, t.stage, t.verdict)
 	}

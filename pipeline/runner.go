@@ -26,6 +26,9 @@ type Runner struct {
 	// runs; it is made if there is none. A stage that it has the answer of does not
 	// run, unless it is forced or Exclusive: those measure the machine.
 	Share string
+	// KeepGoing has a stage that fails stop only those that need what it makes; Run
+	// then returns the errors of all that failed, each a StageError.
+	KeepGoing bool
 	// Retry says how often a stage is tried again after an error that may pass.
 	Retry Retry
 	// Begin, if set, is called once the folder is this process's alone, before
@@ -56,7 +59,7 @@ func (e *StageError) Error() string { return fmt.Sprintf("stage %s: %v", e.Stage
 func (e *StageError) Unwrap() error { return e.Err }
 
 // Run brings the run folder up to date. Stages that are ready run side by side;
-// the first error stops the others. When ctx ends, Run waits for the running
+// the first error stops the others, unless KeepGoing. When ctx ends, Run waits for the running
 // stages to come to rest and returns the context's error. A later Run goes on
 // where this one stopped.
 func (r *Runner) Run(ctx context.Context) (Summary, error) {

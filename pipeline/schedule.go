@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"time"
@@ -18,8 +19,11 @@ type execution struct {
 	users     map[string][]*task // by artifact that is not there yet
 	made      map[string]string
 	running   []*Stage
-	restamped bool      // the manifest differs from the file
-	written   time.Time // when it was last written
+	failed    []error                  // with KeepGoing
+	spent     time.Duration            // processor time of this process, as last looked at
+	cpu       map[*Stage]time.Duration // what the running stages have had of it
+	restamped bool                     // the manifest differs from the file
+	written   time.Time                // when it was last written
 	events    chan Event
 	results   chan result
 }
@@ -37,7 +41,7 @@ func newExecution(r *Runner, m *Manifest, sum *Summary) (*execution, error) {
 		return nil, err
 	}
 	e := &execution{
-		Runner: r, manifest: m, summary: sum, made: map[string]string{}, users: map[string][]*task{},
+		Runner: r, manifest: m, summary: sum, made: map[string]string{}, users: map[string][]*task{}, spent: cpuTime(), cpu: map[*Stage]time.Duration{},
 		events: make(chan Event), results: make(chan result),
 	}
 	for place, i := range sequence {
@@ -95,7 +99,26 @@ func (e *execution) run(ctx context.Context) error {
 	if first == nil {
 		first = ctx.Err()
 	}
+	if first == nil {
+		first = errors.Join(e.failed...)
+	}
 	return first
+}
+
+// account shares the processor time since the last look among the stages that
+// ran meanwhile, by the cores they were given: of what they took together there
+// is a record, of each only that estimate, unless it ran alone.
+func (e *execution) account() {
+	now := cpuTime()
+	delta := now - e.spent
+	e.spent = now
+	given := 0
+	for _, s := range e.running {
+		given += e.cores(s)
+	}
+	for _, s := range e.running {
+		e.cpu[s] += delta * time.Duration(e.cores(s)) / time.Duration(given)
+	}
 }
 
 // room says whether a stage may run beside those that run.
@@ -183,6 +206,11 @@ func (e *execution) next() (result, error) {
 // is coming to rest: an error is then no news.
 func (e *execution) finish(res result, stopping bool) error {
 	s := res.stage
+	e.account()
+	if res.record != nil {
+		res.record.CPUSeconds = e.cpu[s].Seconds()
+	}
+	delete(e.cpu, s)
 	e.running = slices.DeleteFunc(e.running, func(other *Stage) bool { return other == s })
 	if res.err != nil {
 		kind := Failed
@@ -192,6 +220,10 @@ func (e *execution) finish(res result, stopping bool) error {
 		e.events <- Event{Kind: kind, Stage: s.Name, Elapsed: res.elapsed, Err: res.err, Text: res.err.Error()}
 		if kind == Stopped {
 			return nil // run returns the context's error, or the one that stopped it
+		}
+		if e.KeepGoing {
+			e.failed = append(e.failed, &StageError{Stage: s.Name, Err: res.err})
+			return nil
 		}
 		return &StageError{Stage: s.Name, Err: res.err}
 	}

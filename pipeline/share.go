@@ -167,5 +167,10 @@ func shareable(share string, s *Stage) bool { return share != "" && !s.Exclusive
 // Shared says whether the store at share has what a step would make. A step
 // whose inputs are not made yet has no ActionID and is not known.
 func Shared(share string, st Step) bool {
-	return shareable(share, &st.Stage) && !st.Fresh && st.ActionID != "" && sharedStore(share).record(st.ActionID, st.Stage.Makes) != nil
+	return shareable(share, &st.Stage) && !st.Fresh && st.ActionID != "" && sharedStore(share).record(st.ActionID, ownMakes(&st.Stage)) != nil
+}
+
+func ownMakes(s *Stage) []string {
+	s, _ = s.own()
+	return s.Makes
 }

@@ -35,6 +35,8 @@ type Stage struct {
 	// Run does the work. It returns soon after ctx ends, and may then leave
 	// working files (Pass.Work) from which the next call goes on.
 	Run func(ctx context.Context, p *Pass) error
+
+	graft *graft // how it lies in a Union; nil = it is as its table says
 }
 
 // Pass is what a running stage may touch. Its methods may be called from
@@ -64,23 +66,32 @@ const outputs = "out"
 
 // Input returns the path of a needed artifact. It is read-only.
 func (p *Pass) Input(name string) string {
-	p.mustList(p.stage.Needs, name, "Needs")
-	return filepath.Join(p.dir, filepath.FromSlash(name))
+	return filepath.Join(p.dir, filepath.FromSlash(p.need(name)))
 }
 
 // InputHash returns the content hash of a needed artifact, for records of what
 // something was made from.
 func (p *Pass) InputHash(name string) string {
-	p.mustList(p.stage.Needs, name, "Needs")
-	return p.inputs[name]
+	return p.inputs[p.need(name)]
+}
+
+// need is the graph's name of an artifact that the stage reads.
+func (p *Pass) need(name string) string {
+	s, _ := p.stage.own()
+	p.mustList(s.Needs, name, "Needs")
+	if p.stage.graft != nil {
+		return p.stage.graft.needs[name]
+	}
+	return name
 }
 
 // Output returns the path to write an artifact to; for a folder it exists
 // already. The runner moves it into place when Run has returned nil, so that a
 // kill leaves the old artifact or the new one, never a part.
 func (p *Pass) Output(name string) string {
-	p.mustList(p.stage.Makes, name, "Makes")
-	return filepath.Join(p.work, outputs, filepath.FromSlash(name))
+	s, prefix := p.stage.own()
+	p.mustList(s.Makes, name, "Makes")
+	return filepath.Join(p.work, outputs, prefix, filepath.FromSlash(name))
 }
 
 // Work returns the path of a private working file or folder, which survives a

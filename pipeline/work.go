@@ -58,8 +58,8 @@ func (e *execution) attempt(ctx context.Context, s *Stage, v verdict) (*Record, 
 		Action: v.action, Version: s.Version, Settings: settings, Inputs: v.inputs,
 		Artifacts: artifacts, Summary: p.summary, Seconds: time.Since(begin).Seconds(), Finished: time.Now().UTC(),
 	}
-	if shareable(e.Share, s) && known == nil {
-		if err := sharedStore(e.Share).put(r, e.Dir); err != nil {
+	if _, prefix := s.own(); shareable(e.Share, s) && known == nil {
+		if err := sharedStore(e.Share).put(r.local(s), filepath.Join(e.Dir, prefix)); err != nil {
 			e.events <- Event{Kind: Log, Stage: s.Name, Text: fmt.Sprintf("not shared: %v", err)} // the run has its own
 		}
 	}
@@ -72,7 +72,8 @@ func (e *execution) shared(p *Pass, s *Stage, v verdict) (*Record, error) {
 	if !shareable(e.Share, s) || slices.Contains(e.Force, s.Name) {
 		return nil, nil
 	}
-	r, ok, err := sharedStore(e.Share).fetch(v.action, filepath.Join(p.work, outputs), s.Makes)
+	own, prefix := s.own()
+	r, ok, err := sharedStore(e.Share).fetch(v.action, filepath.Join(p.work, outputs, prefix), own.Makes)
 	if err != nil || ok {
 		if ok {
 			e.events <- Event{Kind: Log, Stage: s.Name, Text: fmt.Sprintf("taken from %s, where it took %s", e.Share, time.Duration(r.Seconds*float64(time.Second)).Round(time.Second/10))}

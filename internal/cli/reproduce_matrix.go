@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,21 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"hanas/configs"
-	"hanas/internal/atomicfile"
 	"hanas/internal/progress"
-	"hanas/onnx/ort"
 	"hanas/pipeline"
 )
-
-// paperHours is what the paper says a pair of task and device costs, GPU-hours.
-const paperHours = 8
 
 // matrixFlags say which cells there are.
 type matrixFlags struct {
@@ -35,30 +25,8 @@ type matrixFlags struct {
 	seeds   []string
 	set     []string
 	out     string
-}
-
-// matrixCell is a run of the matrix.
-type matrixCell struct {
-	Task    string  `json:"task"`   // preset
-	Device  string  `json:"device"` // host, or the name given to a table
-	Seed    string  `json:"seed"`
-	Dir     string  `json:"dir"`
-	Error   string  `json:"error,omitempty"`     // why there are no figures
-	Best    float64 `json:"best_test,omitempty"` // of the most accurate file on test images, fraction
-	BestMS  float64 `json:"best_predicted_ms,omitempty"`
-	Tau     float64 `json:"predictor_tau,omitempty"`
-	Gain    float64 `json:"hypervolume_over_random,omitempty"`
-	Hours   float64 `json:"hours"`     // of wall clock, in this cell; what was shared counts where it was made
-	CPU     float64 `json:"cpu_hours"` // of all threads
-	Shared  int     `json:"stages_shared"`
-	Actions string  `json:"report_action,omitempty"` // what the report depends on, by hash
-}
-
-// matrixAnswer is matrix.json.
-type matrixAnswer struct {
-	Machine string       `json:"machine"`
-	Paper   float64      `json:"paper_gpu_hours"`
-	Cells   []matrixCell `json:"cells"`
+	share   string
+	jobs    int
 }
 
 func (a *app) reproduceMatrixCommand() *cobra.Command {
@@ -66,13 +34,14 @@ func (a *app) reproduceMatrixCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "matrix",
 		Short: "Run tasks x devices x seeds, sharing what can be shared",
-		Long: `Runs every preset for every device with every seed, a folder each, and writes
-matrix.md, matrix.csv, matrix.tex and matrix.json beside them: what was obtained,
-the environment, hashes, and CPU-hours beside the paper's 8 GPU-hours for a pair of
-task and device. Cells share artifacts: the devices of a preset and a seed train one
-supernet. A cell that fails is told of and the others go on; the same command again
-runs only what is missing. The device host is timed; another is NAME=TABLE, a table
-that was measured there.`,
+		Long: `Runs every preset for every device with every seed as one graph, in which what cells
+have alike is there once: the devices of a preset and a seed have one supernet, one set
+of samples and one predictor. Writes a run folder a cell, and beside them matrix.md,
+matrix.csv, matrix.tex and matrix.json: what was obtained beside what is published, the
+environment, hashes, and CPU-hours beside the paper's 8 GPU-hours for a pair of task and
+device. A stage that fails stops only what needs it; the same command again runs only
+what is missing, also after a kill. The device host is timed; another is NAME=TABLE, a
+table that was measured there.`,
 		Example: "  hanas reproduce matrix --task quick --task quick-coco --device host= --device phone=phone/lut.csv --seed 1 --seed 2 --out runs/matrix",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.reproduceMatrix(cmd.Context(), f) },
@@ -83,202 +52,198 @@ that was measured there.`,
 	fl.StringArrayVar(&f.seeds, "seed", []string{"1"}, "a seed; may be repeated")
 	fl.StringArrayVar(&f.set, "set", nil, "override a setting in every cell, key.path=value; may be repeated")
 	fl.StringVarP(&f.out, "out", "o", filepath.Join("runs", "matrix"), "folder of the cells and the tables")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "stages that may run side by side (default: one a core)")
+	shareFlag(cmd, &f.share)
 	return cmd
+}
+
+// matrix is the cells of one call, and the graph that they are in.
+type matrix struct {
+	answer matrixAnswer
+	union  *pipeline.Union
+	at     []int             // the member of the graph, by cell; -1 = its table could not be made
+	failed map[string]string // stages of the graph that failed, and why
+	fresh  map[string]bool   // stages of the graph that are done
 }
 
 func (a *app) reproduceMatrix(ctx context.Context, f matrixFlags) error {
 	c := a.console()
 	defer c.Close()
-	answer := matrixAnswer{Machine: ort.ThisMachine().CPU, Paper: paperHours}
-	failed := 0
-	for _, task := range f.tasks {
-		for _, seed := range f.seeds {
-			for _, device := range slices.Sorted(maps.Keys(f.devices)) {
-				cell := matrixCell{Task: task, Device: device, Seed: seed}
-				err := a.matrixCell(ctx, f, &cell, c)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err != nil {
-					cell.Error = err.Error()
-					failed++
-					c.Log("", fmt.Sprintf("%s on %s, seed %s: %v", task, device, seed, err))
-				}
-				answer.Cells = append(answer.Cells, cell)
-				if err := answer.write(f.out); err != nil { // after every cell: a kill leaves the tables of what is done
-					return err
-				}
-			}
-		}
+	if err := os.MkdirAll(f.out, 0o777); err != nil {
+		return fmt.Errorf("cli: reproduce: %w", err)
 	}
-	c.Close()
-	if err := a.print(answer, func(w io.Writer) { fmt.Fprint(w, answer.markdown()) }); err != nil {
+	m, err := a.newMatrix(f, c)
+	if err != nil {
 		return err
 	}
-	if failed > 0 {
-		fmt.Fprintf(a.stderr, "hanas: reproduce: matrix: %d of %d cells failed (the same command runs them again)\n", failed, len(answer.Cells))
+	shown := show(c)
+	r := pipeline.Runner{
+		Dir: f.out, Stages: m.union.Stages(), KeepGoing: true, Jobs: f.jobs, Share: f.share,
+		Listener: func(ev pipeline.Event) {
+			m.hear(ev)
+			ev.Stage = m.label(ev.Stage)
+			shown(ev)
+			if ev.Kind == pipeline.Finished { // a kill leaves the tables of what is done
+				_ = m.collect(f.out) // tried again, and told of, at the end
+			}
+		},
+	}
+	if len(m.union.Stages()) > 0 {
+		var stage *pipeline.StageError
+		if _, err = r.Run(ctx); ctx.Err() != nil || err != nil && !errors.As(err, &stage) {
+			return err
+		}
+	}
+	if err := m.collect(f.out); err != nil {
+		return err
+	}
+	c.Close()
+	if err := a.print(m.answer, func(w io.Writer) { fmt.Fprint(w, m.answer.markdown()) }); err != nil {
+		return err
+	}
+	if n := m.answer.failures(); n > 0 {
+		fmt.Fprintf(a.stderr, "hanas: reproduce: matrix: %d of %d cells failed (the same command runs them again)\n", n, len(m.answer.Cells))
 		return &codedError{codeFailed, errSaid}
 	}
 	return nil
 }
 
-// matrixCell brings a cell's run up to date and reads its figures.
-func (a *app) matrixCell(ctx context.Context, f matrixFlags, cell *matrixCell, c *progress.Console) error {
+// newMatrix makes the graph of all cells. One whose table cannot be made is a
+// failure of that cell.
+func (a *app) newMatrix(f matrixFlags, c *progress.Console) (*matrix, error) {
+	m := &matrix{
+		answer: matrixAnswer{Environment: here(), Paper: paperHours, Published: matrixPublished},
+		failed: map[string]string{}, fresh: map[string]bool{},
+	}
+	var members []pipeline.Member
+	names := map[string]bool{}
+	for _, task := range f.tasks {
+		for _, seed := range f.seeds {
+			for _, device := range slices.Sorted(maps.Keys(f.devices)) {
+				cell := matrixCell{Task: task, Device: device, Seed: seed}
+				table, err := a.matrixTable(f, &cell, c)
+				if err == nil && names[cell.Dir] {
+					err = usage("two cells are called %s (give their presets different names)", filepath.Base(cell.Dir))
+				}
+				names[cell.Dir] = true
+				if err != nil {
+					cell.Error = err.Error()
+					m.at = append(m.at, -1)
+				} else {
+					m.at = append(m.at, len(members))
+					members = append(members, pipeline.Member{Name: filepath.Base(cell.Dir), Stages: table})
+				}
+				m.answer.Cells = append(m.answer.Cells, cell)
+			}
+		}
+	}
+	var err error
+	m.union, err = pipeline.Join(members)
+	return m, err
+}
+
+// matrixTable makes the stages of a cell, and writes what it is run with.
+func (a *app) matrixTable(f matrixFlags, cell *matrixCell, c *progress.Console) ([]pipeline.Stage, error) {
 	set := append(slices.Clone(f.set), "seed="+cell.Seed)
 	if table := f.devices[cell.Device]; table != "" {
 		set = append(set, "lut.table="+table)
 	} else if cell.Device != "host" {
-		return usage("--device %s: say NAME=TABLE", cell.Device)
+		return nil, usage("--device %s: say NAME=TABLE", cell.Device)
 	}
 	cfg, err := configs.Load(cell.Task, set)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cell.Dir = filepath.Join(f.out, strings.Join([]string{cfg.Name, cell.Device, cell.Seed}, "-"))
-	table, err := a.stages(cfg, func(line string) { c.Log("", line) })
+	if err := os.MkdirAll(cell.Dir, 0o777); err != nil {
+		return nil, fmt.Errorf("cli: reproduce: %w", err)
+	}
+	if err := keepConfig(cell.Dir, cfg); err != nil {
+		return nil, err
+	}
+	return a.stages(cfg, func(line string) { c.Log("", line) })
+}
+
+// hear takes note of how a stage ended.
+func (m *matrix) hear(ev pipeline.Event) {
+	switch ev.Kind {
+	case pipeline.Failed:
+		m.failed[ev.Stage] = ev.Text
+	case pipeline.Finished, pipeline.Skipped:
+		m.fresh[ev.Stage] = true
+	}
+}
+
+// label is a stage of the graph for people: whose it is.
+func (m *matrix) label(stage string) string {
+	name, members := m.union.Own(stage)
+	switch len(members) {
+	case 0:
+		return name
+	case 1:
+		return name + " of " + members[0]
+	}
+	return fmt.Sprintf("%s of %s and %d more", name, members[0], len(members)-1)
+}
+
+// collect fills the folders of the cells that are complete, reads their figures
+// and writes the tables.
+func (m *matrix) collect(out string) error {
+	record, err := pipeline.ReadManifest(out)
 	if err != nil {
 		return err
 	}
-	shown := show(c)
-	begin, cpu := time.Now(), cpuTime()
-	r := pipeline.Runner{
-		Dir: cell.Dir, Stages: table, Share: filepath.Join(f.out, "shared"), Begin: func() error { return keepConfig(cell.Dir, cfg) },
-		Listener: func(ev pipeline.Event) {
-			if ev.Kind == pipeline.Log && strings.HasPrefix(ev.Text, "taken from ") {
-				cell.Shared++
-			}
-			shown(ev)
-		},
+	for i := range m.answer.Cells {
+		cell := &m.answer.Cells[i]
+		if m.at[i] < 0 || cell.done {
+			continue
+		}
+		m.cost(cell, m.at[i], record)
+		cell.Error = m.why(m.at[i], record)
+		if cell.Error != "" {
+			continue
+		}
+		if err := m.union.Extract(out, m.at[i], cell.Dir); err != nil {
+			return err
+		}
+		if err := cell.read(); err != nil {
+			return err
+		}
+		cell.done = true
 	}
-	_, err = r.Run(ctx)
-	cell.Hours, cell.CPU = time.Since(begin).Hours(), (cpuTime() - cpu).Hours()
-	if err != nil {
-		return err
-	}
-	return cell.read()
+	return m.answer.write(out)
 }
 
-// read takes the figures from the cell's folder.
-func (m *matrixCell) read() error {
-	var validation struct {
-		Models []struct {
-			Top1    float64 `json:"top1"`
-			Latency struct {
-				Predicted float64 `json:"predicted"`
-			} `json:"latency_ms"`
-		} `json:"models"`
-	}
-	var fit struct {
-		Tau float64 `json:"tau"`
-	}
-	var front struct {
-		Hypervolume float64 `json:"hypervolume"`
-		Random      float64 `json:"random_hypervolume"`
-	}
-	for name, v := range map[string]any{"validation.json": &validation, "predictor.json": &fit, "front.json": &front} {
-		text := result(m.Dir, name)
-		if text == nil {
-			continue // the table has no such stage
-		}
-		if err := json.Unmarshal(text, v); err != nil {
-			return fmt.Errorf("cli: reproduce: %s: %w", filepath.Join(m.Dir, name), err)
+// why says what keeps a cell from being complete; "" = nothing.
+func (m *matrix) why(member int, record *pipeline.Manifest) string {
+	steps := m.union.Steps(member)
+	for _, step := range steps {
+		if text, failed := m.failed[step]; failed {
+			name, _ := m.union.Own(step)
+			return "stage " + name + ": " + text
 		}
 	}
-	for _, v := range validation.Models {
-		if v.Top1 > m.Best {
-			m.Best, m.BestMS = v.Top1, v.Latency.Predicted
+	for _, step := range steps {
+		if !m.fresh[step] || record.Stages[step] == nil { // a record is written a moment after its event
+			name, _ := m.union.Own(step)
+			return "stage " + name + " has not run yet"
 		}
 	}
-	m.Tau = fit.Tau
-	if front.Random > 0 {
-		m.Gain = front.Hypervolume / front.Random
-	}
-	manifest, err := pipeline.ReadManifest(m.Dir)
-	if err != nil {
-		return err
-	}
-	if r := manifest.Stages[reportStage]; r != nil {
-		m.Actions = string(r.Action)
-	}
-	return nil
+	return ""
 }
 
-// matrixHead are the columns of all tables.
-var matrixHead = []string{"task", "device", "seed", "best on test, %", "at ms", "tau", "hypervolume : random", "stages shared", "hours", "CPU-hours", "published GPU-hours"}
-
-func (m *matrixAnswer) rows() [][]string {
-	number := func(v float64, digits int) string {
-		if v == 0 {
-			return ""
+// cost sums what the stages of a cell took.
+func (m *matrix) cost(cell *matrixCell, member int, record *pipeline.Manifest) {
+	cell.Hours, cell.CPU, cell.CPUSplit, cell.Shared = 0, 0, 0, 0
+	for _, step := range m.union.Steps(member) {
+		_, users := m.union.Own(step)
+		if len(users) > 1 {
+			cell.Shared++
 		}
-		return strconv.FormatFloat(v, 'f', digits, 64)
-	}
-	var out [][]string
-	for _, c := range m.Cells {
-		row := []string{
-			c.Task, c.Device, c.Seed, number(100*c.Best, 1), number(c.BestMS, 3), number(c.Tau, 3), number(c.Gain, 2),
-			strconv.Itoa(c.Shared), number(c.Hours, 3), number(c.CPU, 3), number(m.Paper, 0),
-		}
-		if c.Error != "" {
-			row[3] = "failed"
-		}
-		out = append(out, row)
-	}
-	return out
-}
-
-func (m *matrixAnswer) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(matrixHead, " | "), strings.Repeat("---|", len(matrixHead)))
-	for _, row := range m.rows() {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-	}
-	fmt.Fprintf(&b, "\nOn %s. The published figure is the paper's cost of one pair of task and device; stages that a cell shares are paid for by the cell that made them.\n", m.Machine)
-	for _, c := range m.Cells {
-		if c.Error != "" {
-			fmt.Fprintf(&b, "\n%s on %s, seed %s: %s\n", c.Task, c.Device, c.Seed, c.Error)
+		if r := record.Stages[step]; r != nil {
+			cell.Hours += r.Seconds / 3600
+			cell.CPU += r.CPUSeconds / 3600
+			cell.CPUSplit += r.CPUSeconds / 3600 / float64(len(users))
 		}
 	}
-	return b.String()
-}
-
-// latexSpecial are the characters that LaTeX reads as commands.
-var latexSpecial = strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`)
-
-func (m *matrixAnswer) latex() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\\begin{tabular}{lll%s}\n", strings.Repeat("r", len(matrixHead)-3))
-	for i, row := range append([][]string{matrixHead}, m.rows()...) {
-		for k, cell := range row {
-			row[k] = latexSpecial.Replace(cell)
-		}
-		fmt.Fprintf(&b, "%s \\\\\n", strings.Join(row, " & "))
-		if i == 0 {
-			b.WriteString("\\hline\n")
-		}
-	}
-	b.WriteString("\\end{tabular}\n")
-	return b.String()
-}
-
-// write writes the four tables, each whole.
-func (m *matrixAnswer) write(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("cli: %w", err)
-	}
-	js, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	var table bytes.Buffer
-	w := csv.NewWriter(&table)
-	if err := w.WriteAll(append([][]string{matrixHead}, m.rows()...)); err != nil {
-		return err
-	}
-	return errors.Join(
-		atomicfile.Write(filepath.Join(dir, "matrix.json"), js),
-		atomicfile.Write(filepath.Join(dir, "matrix.csv"), table.Bytes()),
-		atomicfile.Write(filepath.Join(dir, "matrix.md"), []byte(m.markdown())),
-		atomicfile.Write(filepath.Join(dir, "matrix.tex"), []byte(m.latex())),
-	)
 }
