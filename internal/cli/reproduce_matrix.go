@@ -67,6 +67,11 @@ type matrix struct {
 }
 
 func (a *app) reproduceMatrix(ctx context.Context, f matrixFlags) error {
+	for device, table := range f.devices {
+		if table == "" && device != "host" {
+			return usage("--device %s: say NAME=TABLE", device)
+		}
+	}
 	c := a.console()
 	defer c.Close()
 	if err := os.MkdirAll(f.out, 0o777); err != nil {
@@ -147,8 +152,6 @@ func (a *app) matrixTable(f matrixFlags, cell *matrixCell, c *progress.Console) 
 	set := append(slices.Clone(f.set), "seed="+cell.Seed)
 	if table := f.devices[cell.Device]; table != "" {
 		set = append(set, "lut.table="+table)
-	} else if cell.Device != "host" {
-		return nil, usage("--device %s: say NAME=TABLE", cell.Device)
 	}
 	cfg, err := configs.Load(cell.Task, set)
 	if err != nil {
