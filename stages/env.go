@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 
@@ -160,7 +161,9 @@ func (e *Env) scorer(ctx context.Context, split string, limit int) (scorer, erro
 	return e.task().scorer(im, eval.Settings{Limit: limit, Batch: e.Config.Evaluate.Batch})
 }
 
-// calibrator measures batch-norm statistics on the first training images.
+// calibrator measures batch-norm statistics on the first training images, varied
+// as they are in training: the weights know no others. On images as they are the
+// largest network of cifar10-large has 84.3 % on the test images, on varied ones 87.5.
 func (e *Env) calibrator(ctx context.Context, net *supernet.Supernet) (*supernet.Calibrator, error) {
 	rt, err := e.ort(ctx)
 	if err != nil {
@@ -183,7 +186,8 @@ func (e *Env) calibrator(ctx context.Context, net *supernet.Supernet) (*supernet
 		idx[i] = i
 	}
 	x := onnx.NewTensor(onnx.Float, n, e.Space.Channels, im.Size, im.Size)
-	if err := im.Batch(x.Floats(), nil, idx); err != nil {
+	rng := rand.New(rand.NewPCG(e.Config.Seed, 0xca1b))
+	if err := im.AugmentedBatch(x.Floats(), nil, idx, set.Info.Augment, rng); err != nil {
 		return nil, err
 	}
 	return &supernet.Calibrator{Net: net, Engine: rt.Engine(ort.Settings{Threads: 1, DisableQDQFusion: true, SharedArena: true}), Images: x, Info: preprocessing(set.Info)}, nil
