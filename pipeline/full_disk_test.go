@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
 	"reflect"
 	"strings"
@@ -16,6 +17,14 @@ import (
 // manifest that did not fit; what was there stays whole, and once there is room
 // the same run ends as if nothing had been.
 func TestFullDisk(t *testing.T) {
+	if os.Getenv("HANAS_FULL_DISK") == "" { // in a process of its own: this one's log of files must not hit the limit
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDisk$")
+		cmd.Env = append(os.Environ(), "HANAS_FULL_DISK=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
 	clean, later := t.TempDir(), &toy{seed: "a much longer seed than the one before", left: "l"}
 	(&toy{seed: "s", left: "l"}).run(t, clean)
 	before := contents(t, clean)
