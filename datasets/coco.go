@@ -1,7 +1,9 @@
 package datasets
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -95,7 +97,7 @@ func ReadCOCO(path string) (*Scenes, error) {
 func ParseCOCO(data []byte) (*Scenes, error) {
 	var f cocoFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("datasets: coco: not an instances file: %w", err)
+		return nil, fmt.Errorf("datasets: coco: not an instances file: %w%s", err, noNumber(data, err))
 	}
 	if len(f.Images) == 0 || len(f.Categories) == 0 {
 		return nil, fmt.Errorf("datasets: coco: %d images and %d categories (an instances file has both)", len(f.Images), len(f.Categories))
@@ -188,7 +190,7 @@ func ParseDetections(data []byte, s *Scenes) ([]Detection, error) {
 		Score      *float64  `json:"score"`
 	}
 	if err := json.Unmarshal(data, &rows); err != nil {
-		return nil, fmt.Errorf("datasets: coco: not a results file: %w", err)
+		return nil, fmt.Errorf("datasets: coco: not a results file: %w%s", err, noNumber(data, err))
 	}
 	images, categories := map[int64]int{}, map[int64]int{}
 	for i, m := range s.Images {
@@ -209,6 +211,22 @@ func ParseDetections(data []byte, s *Scenes) ([]Detection, error) {
 		out = append(out, Detection{Image: o.Image, Category: o.Category, Box: o.Box, Score: *r.Score})
 	}
 	return out, nil
+}
+
+// noNumber explains the commonest syntax error: Python writes NaN and Infinity,
+// which JSON does not have.
+func noNumber(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(data)) {
+		return ""
+	}
+	// The fault is found at the first letter of NaN, or at one behind a minus.
+	for _, word := range []string{"NaN", "Infinity"} {
+		if bytes.HasPrefix(data[syntax.Offset-1:], []byte(word)) {
+			return fmt.Sprintf(" (byte %d is %s: a box or score is not a number)", syntax.Offset-1, word)
+		}
+	}
+	return ""
 }
 
 // First keeps only the first n images and what is in them.

@@ -1,6 +1,8 @@
 package datasets
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,6 +23,13 @@ func TestCOCORefuses(t *testing.T) {
 		{`[1,2,3,4]`, `[1,2,3]`, "3 numbers"},
 		{`[1,2,3,4]`, `[1,2,-3,4]`, "negative"},
 		{`[1,2,3,4]`, `[1,2,30,4]`, "outside"},
+		{`[1,2,3,4]`, `[-5,2,3,4]`, "outside"},
+		{`[1,2,3,4]`, `[1,NaN,3,4]`, "NaN: a box or score is not a number"},
+		{`[1,2,3,4]`, `[1,2,-Infinity,4]`, "Infinity: a box or score is not a number"},
+		{`[1,2,3,4]`, `[1,2,1e400,4]`, "1e400"},
+		{`[1,2,3,4]`, `[1e308,1e308,1e308,4]`, "finite"},
+		{`[1,2,3,4]`, `null`, "0 numbers"},
+		{`"file_name"`, `"id":7},{"id":7,"file_name"`, "size"},
 		{`"area":9`, `"area":-9`, "area"},
 		{`"width":10`, `"width":0`, "size"},
 		{`{"id":3,"name":"cat"}`, `{"id":3},{"id":3}`, "twice"},
@@ -33,6 +42,8 @@ func TestCOCORefuses(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
+		`[{"image_id":7,"category_id":3,"bbox":[1,2,3,4],"score":NaN}]`,
+		`[{"image_id":7,"category_id":3,"bbox":[1,2,3,-4],"score":1}]`,
 		`[{"image_id":8,"category_id":3,"bbox":[1,2,3,4],"score":1}]`,
 		`[{"image_id":7,"category_id":1,"bbox":[1,2,3,4],"score":1}]`,
 		`[{"image_id":7,"category_id":3,"bbox":[1,2,3,4]}]`, `{}`,
@@ -56,4 +67,29 @@ func FuzzParseCOCO(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCOCOImagesStayInTheirFolder: names with gaps and other alphabets are found, and none
+// leads out of the folder.
+func TestCOCOImagesStayInTheirFolder(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "Bilder für Prüfung")
+	for _, file := range []string{"val/höhle 1.png", "secret.png"} {
+		path := filepath.Join(root, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := writePNG(path, Example{Image: make([]byte, 3*8*8), W: 8, H: 8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"höhle 1.png": "", "../secret.png": "leaves the folder", "/etc/passwd": "leaves the folder",
+		"../val/../secret.png": "leaves the folder", "none.png": "no image", "": "leaves the folder",
+	} {
+		s := &Scenes{Images: []Scene{{ID: 1, File: name, Width: 8, Height: 8}}}
+		_, err := s.Load(t.Context(), filepath.Join(root, "val"), 0)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", name, err, want)
+		}
+	}
 }

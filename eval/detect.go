@@ -24,6 +24,7 @@ type Detector struct {
 	Mean    [3]float32 // of pixels in [0,1], in the network's channel order
 	Std     [3]float32 // likewise; 0 = 1
 	Score   float64    // boxes below are dropped
+	Labels  []string   // names of the network's classes, found among the categories; none = class k is category k
 	Overlap float64    // of two boxes of a kind that overlap more, the lower one is dropped; 0 = 0.45
 }
 
@@ -44,8 +45,7 @@ var decoders = map[string]func(out *onnx.Tensor, side int, least float64) ([]can
 func Decoders() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 // Detect runs a detector on the images of the scenes,
-// whose files are in folder, and gives the boxes in pixels of the images. Class
-// k of the network is category k. Images are decoded by several goroutines
+// whose files are in folder, and gives the boxes in pixels of the images. Images are decoded by several goroutines
 // while the network runs; the result does not depend on their number.
 func Detect(ctx context.Context, r onnx.Runner, d Detector, s *datasets.Scenes, folder string) ([]datasets.Detection, error) {
 	decode, ok := decoders[d.Decoder]
@@ -54,6 +54,10 @@ func Detect(ctx context.Context, r onnx.Runner, d Detector, s *datasets.Scenes, 
 	}
 	if len(r.Inputs()) != 1 || len(r.Outputs()) == 0 {
 		return nil, fmt.Errorf("eval: detect: the graph has %d inputs and %d outputs (need one input, the image)", len(r.Inputs()), len(r.Outputs()))
+	}
+	category, err := categoriesOf(d.Labels, s)
+	if err != nil {
+		return nil, fmt.Errorf("eval: detect: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -77,10 +81,11 @@ func Detect(ctx context.Context, r onnx.Runner, d Detector, s *datasets.Scenes, 
 			return nil, fmt.Errorf("eval: detect: image %d: %w", s.Images[i].ID, err)
 		}
 		for _, c := range suppress(all, d.Overlap) {
-			if c.class >= len(s.Categories) {
-				return nil, fmt.Errorf("eval: detect: the network gives class %d, the annotations have %d categories", c.class, len(s.Categories))
+			at, err := category(c.class)
+			if err != nil {
+				return nil, fmt.Errorf("eval: detect: %w", err)
 			}
-			out = append(out, datasets.Detection{Image: i, Category: c.class, Box: p.placed.Original(c.box), Score: c.score})
+			out = append(out, datasets.Detection{Image: i, Category: at, Box: p.placed.Original(c.box), Score: c.score})
 		}
 	}
 	return out, nil

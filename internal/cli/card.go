@@ -28,6 +28,7 @@ type card struct {
 	Std     *[3]float32 `json:"std"`
 	Score   float64     `json:"score"`   // boxes below are dropped
 	Overlap float64     `json:"overlap"` // of non-maximum suppression
+	Labels  []string    `json:"labels"`  // boxes: names of the classes, as the categories have them; none = in their order
 }
 
 // cardName is where the card of a model lies.
@@ -87,7 +88,7 @@ func (v *validator) boxes(ctx context.Context, c card, m *onnx.Model, r onnx.Run
 		s.First(v.limit)
 	}
 	d := eval.Detector{
-		Decoder: c.Decoder, BGR: c.Order == "BGR", Score: c.Score, Overlap: c.Overlap,
+		Decoder: c.Decoder, BGR: c.Order == "BGR", Score: c.Score, Overlap: c.Overlap, Labels: c.Labels,
 		Square: datasets.Square{Size: c.Size, Stretch: c.Fit == "stretch"},
 	}
 	if size, err := inputSize(m); err == nil {
@@ -124,6 +125,9 @@ func (c card) orOwn(m *onnx.Model) (card, error) {
 		return c, err
 	}
 	c.Decoder, c.Overlap = "boxes", 1 // the file has suppressed what overlaps
+	if told := m.Meta("hanas.labels"); c.Labels == nil && told != "" {
+		c.Labels = strings.Split(told, "\n")
+	}
 	if c.Mean == nil {
 		c.Mean, c.Std = &mean, &std
 	}

@@ -3,13 +3,14 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 )
 
 func TestReadCard(t *testing.T) {
 	dir := t.TempDir()
 	model := filepath.Join(dir, "détecteur à moi.onnx")
-	if c, err := readCard("", model); err != nil || c != (card{}) {
+	if c, err := readCard("", model); err != nil || !reflect.DeepEqual(c, card{}) {
 		t.Errorf("no card: %+v, %v", c, err)
 	}
 	path := filepath.Join(dir, "détecteur à moi.card.json")
