@@ -63,6 +63,7 @@ type Supernet struct {
 	Pool       int     `json:"pool"`        // topologies that the random ones are drawn from at a time
 	PoolSteps  int     `json:"pool_steps"`  // steps until the pool is drawn anew
 	FloatSteps float64 `json:"float_steps"` // share of the steps at the start without quantisation
+	Plain      float64 `json:"plain"`       // chance of a pupil to stay in float after float_steps
 	Alone      float64 `json:"alone"`       // share of the steps at the start that train the largest sub-network alone
 	Optimizer  string  `json:"optimizer"`   // "adamw" or "sgd" (Nesterov); empty = adamw
 	Rate       float64 `json:"rate"`        // learning rate at its peak

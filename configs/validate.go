@@ -106,6 +106,7 @@ func (s *Supernet) check(k *checker) {
 	k.least("supernet.pool", s.Pool, 0)
 	k.least("supernet.pool_steps", s.PoolSteps, 0)
 	k.within("supernet.float_steps", s.FloatSteps, 0, 1)
+	k.within("supernet.plain", s.Plain, 0, 1)
 	k.within("supernet.alone", s.Alone, 0, 1)
 	if s.Optimizer != "" {
 		k.oneOf("supernet.optimizer", s.Optimizer, "adamw", "sgd")

@@ -74,7 +74,7 @@ func (e *Env) trainSettings(augment datasets.Augment) supernet.TrainSettings {
 	return supernet.TrainSettings{
 		Mixup: c.Mixup, Attentive: c.Attentive,
 		Epochs: c.Epochs, Batch: c.Batch, MicroBatch: c.MicroBatch, Random: c.Random, Pool: c.Pool, PoolSteps: c.PoolSteps,
-		FloatSteps: c.FloatSteps, Alone: c.Alone, Optimizer: c.Optimizer, Average: c.Average, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, Distil: c.Distil,
+		FloatSteps: c.FloatSteps, Plain: c.Plain, Alone: c.Alone, Optimizer: c.Optimizer, Average: c.Average, Rate: c.Rate, Warmup: c.Warmup, Decay: c.Decay, Smoothing: c.Smoothing, ClipNorm: c.ClipNorm, Distil: c.Distil,
 		Steps: c.LearnSteps, Inherit: c.Inherit, CheckpointAt: c.Checkpoint, Seed: e.Config.Seed, Workers: e.workers(), Augment: augment,
 	}
 }

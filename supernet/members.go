@@ -42,7 +42,11 @@ func (t *Trainer) members(rng *rand.Rand, step, steps int) ([]*member, error) {
 	for i, a := range archs {
 		bits := step >= from && (i > 0 || t.Arch != nil)
 		if bits && t.Arch == nil {
-			a = sp.RandomBits(a, rng)
+			if t.Set.Plain > 0 && rng.Float64() < t.Set.Plain {
+				bits = false
+			} else {
+				a = sp.RandomBits(a, rng)
+			}
 		}
 		layers := sp.Layers(a)
 		if bits {

@@ -16,6 +16,7 @@ var recipes = map[string]func(*TrainSettings){
 	"average":   func(s *TrainSettings) { s.Average = 0.8 },
 	"sgd mean":  func(s *TrainSettings) { s.Optimizer, s.Rate, s.Average = "sgd", 0.05, 0.5 },
 	"alone":     func(s *TrainSettings) { s.Alone = 0.4 },
+	"plain":     func(s *TrainSettings) { s.Plain = 0.5 },
 	"worst":     func(s *TrainSettings) { s.Attentive = "worst" },
 	"best":      func(s *TrainSettings) { s.Attentive, s.Random = "best", 2 },
 	"mixup":     func(s *TrainSettings) { s.Mixup = 0.3 },

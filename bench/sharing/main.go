@@ -186,7 +186,8 @@ func (b *bench) report(ctx context.Context, name string, net *supernet.Supernet,
 	for i := range idx {
 		idx[i] = i
 	}
-	if err := b.train.Batch(x.Floats(), nil, idx); err != nil {
+	rng := rand.New(rand.NewPCG(b.cfg.Seed, 0xca1b)) // varied as in training, as stages take them
+	if err := b.train.AugmentedBatch(x.Floats(), nil, idx, b.augment, rng); err != nil {
 		return err
 	}
 	network, err := (&supernet.Calibrator{Net: net, Engine: b.cal, Images: x, Info: b.info}).Network(ctx, arch)
