@@ -45,6 +45,9 @@ func Decode(data []byte) (Example, error) {
 	if err != nil {
 		return Example{}, fmt.Errorf("%s of %d bytes: %w", format, len(data), err)
 	}
+	if planes := lossyWebP(img, format); planes != nil {
+		return upright(Example{W: w, H: h, Image: fromWebP(planes)}, orientation(data)), nil
+	}
 	return upright(fromImage(img), orientation(data)), nil
 }
 

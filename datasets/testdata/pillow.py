@@ -19,6 +19,12 @@ def smooth(w, h):
     return im
 
 
+def alpha(w, h):
+    im = rgb(w, h).convert("RGBA")
+    im.putalpha(Image.linear_gradient("L").resize((w, h)))
+    return im
+
+
 def saved(im, form, **kw):
     b = io.BytesIO()
     im.save(b, form, **kw)
@@ -42,6 +48,10 @@ files = {
     "one-bit.png": saved(smooth(W, H).convert("1"), "PNG"),
     "plain.png": saved(rgb(W, H), "PNG"),
     "plain.webp": saved(rgb(W, H), "WEBP", lossless=True),
+    "lossy.webp": saved(rgb(W, H), "WEBP", quality=80),
+    "lossy-even.webp": saved(smooth(32, 16), "WEBP", quality=60),
+    "lossy-thin.webp": saved(smooth(1, 7), "WEBP", quality=90),
+    "lossy-alpha.webp": saved(alpha(W, H), "WEBP", quality=80),
 }
 cases = []
 for name, data in files.items():
