@@ -39,6 +39,15 @@ func NameOf(ds Dataset, i int) string {
 	return strconv.Itoa(i)
 }
 
+// LabelOf is the label of image i without decoding it, where the data set knows
+// it without: of a broken image too.
+func LabelOf(ds Dataset, i int) (label int, known bool) {
+	if labelled, ok := ds.(interface{ Label(i int) (int, bool) }); ok {
+		return labelled.Label(i)
+	}
+	return 0, false
+}
+
 // Settings say which images to use. The zero value is the built-in glyphs.
 type Settings struct {
 	Kind string // one of Kinds(); "" = "glyphs"

@@ -36,6 +36,9 @@ func (f *files) Classes() []string { return f.classes }
 // Name is the file's name, without its folder.
 func (f *files) Name(i int) string { return filepath.Base(f.items[i].path) }
 
+// Label is the class index of image i.
+func (f *files) Label(i int) (int, bool) { return f.items[i].label, true }
+
 func (f *files) At(ctx context.Context, i int) (Example, error) {
 	if i < 0 || i >= len(f.items) {
 		return Example{}, outOfRange(f.name, i, len(f.items))

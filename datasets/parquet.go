@@ -118,12 +118,23 @@ func (r *rows) add(ctx context.Context, path string) error {
 func (r *rows) Len() int          { return r.n }
 func (r *rows) Classes() []string { return r.classes }
 
+// find is where row i is.
+func (r *rows) find(i int) (t *table, row int) {
+	k := sort.SearchInts(r.starts, i+1) - 1
+	return r.files[k], i - r.starts[k]
+}
+
+// Label is the class index of row i.
+func (r *rows) Label(i int) (int, bool) {
+	t, row := r.find(i)
+	return int(t.labels[row]), true
+}
+
 func (r *rows) At(ctx context.Context, i int) (Example, error) {
 	if i < 0 || i >= r.n {
 		return Example{}, outOfRange(r.name, i, r.n)
 	}
-	k := sort.SearchInts(r.starts, i+1) - 1
-	t, row := r.files[k], i-r.starts[k]
+	t, row := r.find(i)
 	data, err := t.image(ctx, row)
 	if err == nil {
 		var ex Example

@@ -23,6 +23,9 @@ func (s subset) Len() int { return len(s.idx) }
 // Name is that of the image in the whole.
 func (s subset) Name(i int) string { return NameOf(s.Dataset, s.idx[i]) }
 
+// Label is that of the image in the whole.
+func (s subset) Label(i int) (int, bool) { return LabelOf(s.Dataset, s.idx[i]) }
+
 func (s subset) At(ctx context.Context, i int) (Example, error) {
 	if i < 0 || i >= len(s.idx) {
 		return Example{}, outOfRange(s.name, i, len(s.idx))

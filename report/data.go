@@ -152,12 +152,14 @@ type Winner struct {
 	// Baseline: no choice of the search, shown to hold it against.
 	Baseline bool `json:"baseline,omitempty"`
 
-	Top1Val  Figure   `json:"top1_val"`
-	Top5Val  Figure   `json:"top5_val"`
-	Top1Test Figure   `json:"top1_test"`
-	Top5Test Figure   `json:"top5_test"`
-	TestN    int      `json:"test_images,omitempty"`
-	Scored   *float64 `json:"top1_scored,omitempty"` // top-1 on val before export; equals Top1Val when what was scored is what ships
+	Top1Val  Figure `json:"top1_val"`
+	Top5Val  Figure `json:"top5_val"`
+	Top1Test Figure `json:"top1_test"`
+	Top5Test Figure `json:"top5_test"`
+	TestN    int    `json:"test_images,omitempty"`
+	// TestBasic is Top1Test with ONNX Runtime's rewriting of the graph held at Basic.
+	TestBasic Figure   `json:"top1_test_basic"`
+	Scored    *float64 `json:"top1_scored,omitempty"` // top-1 on val before export; equals Top1Val when what was scored is what ships
 
 	LatencyPredicted Figure `json:"latency_ms_predicted"`
 	LatencyMeasured  Figure `json:"latency_ms_measured"`

@@ -130,7 +130,7 @@ func (t table) first(n int) table {
 func winnersTable(d *Data) table {
 	metric, loose := d.metric()
 	t := table{Head: []string{
-		"", metric + " test", "95 % interval", loose + " test", metric + " val", "scored = shipped", "latency predicted", "latency measured",
+		"", metric + " test", "95 % interval", loose + " test", metric + " test, ORT basic", metric + " val", "scored = shipped", "latency predicted", "latency measured",
 		"file", "weights", "peak activations", "params", "MACs",
 	}, Left: 1}
 	for _, w := range d.Winners {
@@ -152,7 +152,7 @@ func winnersTable(d *Data) table {
 		}
 		t.IDs = append(t.IDs, w.Name)
 		t.Rows = append(t.Rows, []string{
-			w.Name, figure(w.Top1Test, percent2), interval, figure(w.Top5Test, percent2), figure(w.Top1Val, percent2), same,
+			w.Name, figure(w.Top1Test, percent2), interval, figure(w.Top5Test, percent2), figure(w.TestBasic, percent2), figure(w.Top1Val, percent2), same,
 			figure(w.LatencyPredicted, ms), measured, bytesOf(w.FileBytes), bytesOf(w.WeightBytes), bytesOf(w.PeakActivationBytes), count(w.Params), count(w.MACs),
 		})
 	}

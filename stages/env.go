@@ -158,7 +158,7 @@ func (e *Env) scorer(ctx context.Context, split string, limit int) (scorer, erro
 	if err != nil {
 		return nil, err
 	}
-	return e.task().scorer(im, eval.Settings{Limit: limit, Batch: e.Config.Evaluate.Batch})
+	return e.task().scorer(im, eval.Settings{Limit: limit, Batch: e.Config.Evaluate.Batch, PerImage: true})
 }
 
 // calibrator measures batch-norm statistics on the first training images, varied

@@ -162,7 +162,7 @@ func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, 
 	w := report.Winner{
 		Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch, Baseline: m.Baseline,
 		Top1Val: report.Fig(m.Top1Again, report.Measured), Top1Test: report.Fig(m.Top1, report.Measured), Top5Test: report.Fig(m.Top5, report.Measured),
-		TestN: m.Images, Scored: &scored,
+		TestN: m.Images, Scored: &scored, TestBasic: m.Rewriting.figure(),
 		LatencyPredicted: report.Fig(m.LatencyMS.Predicted, report.Predicted),
 		LatencyMeasured:  report.Figure{Value: m.LatencyMS.Measured, From: report.Measured, Std: m.LatencyMS.Std},
 		FileBytes:        m.FileBytes, WeightBytes: m.WeightBytes, PeakActivationBytes: m.PeakBytes, Params: m.Params, MACs: m.MACs,
@@ -257,6 +257,7 @@ func (e *Env) notes(a *artifacts) []string {
 		notes = append(notes, fmt.Sprintf("Where the search went, predictions were off by %.1f points rms (%+.1f in the mean) on %d networks scored in the first round of refining, and by %.1f (%+.1f) in the last of %d.",
 			first.RMSEpp, first.BiasPP, first.N, last.RMSEpp, last.BiasPP, n))
 	}
+	notes = append(notes, rewritingNotes(a.validation.Models)...)
 	notes = append(notes, tuningNotes(a.validation.Models)...)
 	if e.Config.Lut.Table != "" {
 		notes = append(notes, fmt.Sprintf("Latencies are those of %s by a table that was given (%s); what validation measured is of this machine and does not compare.", a.table.Device, filepath.Base(e.Config.Lut.Table)))

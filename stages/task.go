@@ -19,6 +19,7 @@ type score struct {
 	Loss   float64 // cross-entropy; 0 of a detector
 	N      int     // images
 	Lo, Hi float64 // 95 % interval of Value; equal to it where none is known
+	Right  []bool  // of each image, whether a classifier's answer is right; nil of a detector
 	Boxes  *eval.Boxes
 }
 
@@ -58,7 +59,7 @@ func (s classScorer) Score(ctx context.Context, r onnx.Runner) (score, error) {
 	if err != nil {
 		return score{}, err
 	}
-	out := score{Value: res.Top1, Second: res.Top5, Loss: res.Loss, N: res.N}
+	out := score{Value: res.Top1, Second: res.Top5, Loss: res.Loss, N: res.N, Right: res.PerImage}
 	out.Lo, out.Hi = eval.Wilson(res.Correct1, res.N)
 	return out, nil
 }

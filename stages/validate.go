@@ -39,6 +39,7 @@ type checkedModel struct {
 	FineTuned   bool          `json:"finetuned,omitempty"`
 	Top1Again   float64       `json:"top1_rescored"` // the file from disk on the same images
 	Equal       bool          `json:"scored_equal"`
+	Rewriting   *rewriting    `json:"rewriting,omitempty"`
 	Accuracy    float64       `json:"top1_predicted"`
 	LatencyMS   latencyRecord `json:"latency_ms"`
 	FileBytes   int64         `json:"file_bytes"`
@@ -136,6 +137,9 @@ func (e *Env) check(ctx context.Context, engine onnx.Engine, path string, m mode
 	c.Top1, c.Top5, c.Images, c.Top1Again, c.Lo, c.Hi, c.AP = res.Value, res.Second, res.N, again.Value, res.Lo, res.Hi, res.Boxes
 	if c.Equal = again.Value == m.Top1; !c.Equal {
 		return c, nil, fmt.Errorf("scores %.4f on the held-out images, the search scored %.4f (the file or the runtime differs from what was scored)", again.Value, m.Top1)
+	}
+	if c.Rewriting, err = e.rewritten(ctx, model, images[1], res); err != nil {
+		return c, nil, err
 	}
 	arch, err := e.Space.Parse(m.Arch)
 	if err != nil {

@@ -30,6 +30,7 @@ type validated struct {
 	N            int         `json:"n"`                // images
 	Broken       int         `json:"broken,omitempty"` // images that could not be read: --broken skip
 	LatencyMS    float64     `json:"latency_ms"`       // median of single runs here, batch 1
+	Warning      string      `json:"warning,omitempty"`
 }
 
 // classScores are the figures that only a classifier has.
@@ -53,10 +54,11 @@ type validateFlags struct {
 	card, results  string // files
 	broken         string // "fail" or "skip"
 	limit, threads int
+	level          string // of the runtime's graph rewriting
 }
 
 func (a *app) validateCommand() *cobra.Command {
-	f := validateFlags{split: "test"}
+	f := validateFlags{split: "test", level: ort.All.String()}
 	cmd := &cobra.Command{
 		Use:   "validate MODEL.onnx… --data KIND[:PATH]",
 		Short: "Run ONNX files on images: accuracy and latency",
@@ -71,6 +73,7 @@ folder are tested on that run's own split of the images.`,
   hanas validate my.onnx --data parquet:cifar10 --limit 1000
   hanas validate my.onnx --data list:imagenet/val_map.txt --card my.json --json
   hanas validate my.onnx --data list:imagenet/LOC_val_solution.csv --results results.jsonl --broken skip
+  hanas validate my.onnx --data folder:pictures --level basic        # every operator as the file has it
   hanas validate detector.onnx --data coco:coco --split val --json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -80,6 +83,10 @@ folder are tested on that run's own split of the images.`,
 			if f.results != "" && len(files) > 1 {
 				return usage("--results takes one model, not %d", len(files))
 			}
+			level, err := ort.LevelOf(f.level)
+			if err != nil {
+				return usage("--level: %v", err)
+			}
 			c := a.console()
 			defer c.Close()
 			rt, err := openORT(cmd.Context(), c)
@@ -87,7 +94,7 @@ folder are tested on that run's own split of the images.`,
 				return err
 			}
 			defer rt.Close()
-			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads}), sets: map[string]*loaded{}}
+			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads, Level: level}), sets: map[string]*loaded{}}
 			answer := validateAnswer{}
 			begin := time.Now()
 			c.Start("validate", "")
@@ -95,6 +102,9 @@ folder are tested on that run's own split of the images.`,
 				one, err := v.file(cmd.Context(), file)
 				if err != nil {
 					return err
+				}
+				if one.Warning != "" {
+					c.Log("validate", file+": "+one.Warning)
 				}
 				answer.Models = append(answer.Models, one)
 				c.Update("validate", int64(i+1), int64(len(files)), "files")
@@ -113,6 +123,8 @@ folder are tested on that run's own split of the images.`,
 	cmd.Flags().StringVar(&f.broken, "broken", "fail", "images that cannot be read: fail, or skip and count them")
 	cmd.Flags().StringVar(&f.split, "split", f.split, "split of the images: train, val or test")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "images at most (default all)")
+	cmd.Flags().StringVar(&f.level, "level", f.level, "how much the runtime rewrites the graph: "+strings.Join(ort.Levels(), ", "))
+	completeFlag(cmd, "level", fixed(ort.Levels()...))
 	cmd.Flags().IntVar(&f.threads, "threads", 1, "threads of the runtime")
 	return cmd
 }
@@ -139,19 +151,22 @@ func (f *validateFlags) check() error {
 }
 
 func (v *validateAnswer) text(w io.Writer) {
-	rows := [][]string{{"FILE", "TOP-1", "TOP-5", "IMAGES", "LATENCY"}}
+	rows := [][]string{{"FILE", "TOP-1", "95 %", "TOP-5", "95 %", "IMAGES", "LATENCY"}}
 	for _, m := range v.Models {
 		if m.AP != nil {
 			fmt.Fprintf(w, "%s: AP %.3f, AP50 %.3f, AP75 %.3f on %d images\n", m.File, m.AP.AP, m.AP.AP50, m.AP.AP75, m.N)
 			continue
 		}
 		rows = append(rows, []string{
-			m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), fmt.Sprintf("%.2f %%", 100*m.Top5),
+			m.File, fmt.Sprintf("%.2f %%", 100*m.Top1), interval(m.Top1Range), fmt.Sprintf("%.2f %%", 100*m.Top5), interval(m.Top5Range),
 			fmt.Sprint(m.N), fmt.Sprintf("%.3f ms", m.LatencyMS),
 		})
 	}
 	columns(w, rows)
 }
+
+// interval is a range of fractions in per cent.
+func interval(r [2]float64) string { return fmt.Sprintf("%.1f–%.1f", 100*r[0], 100*r[1]) }
 
 // validator keeps decoded images between files that want the same.
 type validator struct {
@@ -221,6 +236,7 @@ func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.R
 	if err != nil {
 		return err
 	}
+	out.Warning = otherLabels(cmp.Or(strings.Join(c.Labels, "\n"), m.Meta("hanas.labels")), images.Classes)
 	rows := slices.Clone(images.broken)
 	set := eval.Settings{Limit: v.limit}
 	if v.results != "" {
@@ -240,6 +256,24 @@ func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.R
 		return nil
 	}
 	return writeResults(v.results, rows)
+}
+
+// otherLabels warns where a file's labels, a line each, are not the classes of
+// the images: accuracy holds positions against each other, whatever their names.
+func otherLabels(told string, classes []string) string {
+	if told == "" || len(classes) == 0 {
+		return ""
+	}
+	labels := strings.Split(told, "\n")
+	if len(labels) != len(classes) {
+		return fmt.Sprintf("the file has %d labels, the images %d classes (is this the data that it was made for?)", len(labels), len(classes))
+	}
+	for i, name := range classes {
+		if labels[i] != name {
+			return fmt.Sprintf("label %d is %q in the file and %q in the images: positions are compared, not names (if they mean different things, the accuracy means nothing)", i, labels[i], name)
+		}
+	}
+	return ""
 }
 
 // images are the images that a file is tested on, at its size and with its
@@ -300,7 +334,7 @@ func (v *validator) load(ctx context.Context, set *datasets.Set, ds datasets.Dat
 	if v.broken == "skip" {
 		skip = func(i int, err error) {
 			unreadable[i] = true
-			out.broken = append(out.broken, imageResult{Image: datasets.NameOf(ds, i), Label: -1, Error: err.Error()})
+			out.broken = append(out.broken, brokenResult(ds, i, err))
 		}
 	}
 	var err error

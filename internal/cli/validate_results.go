@@ -63,6 +63,19 @@ func resultOf(name string, label int, logits []float32, classes []string) imageR
 	return r
 }
 
+// brokenResult is the row of an image that cannot be read; its label is -1 where
+// only the image itself would tell.
+func brokenResult(ds datasets.Dataset, i int, why error) imageResult {
+	r := imageResult{Image: datasets.NameOf(ds, i), Label: -1, Error: why.Error()}
+	if label, known := datasets.LabelOf(ds, i); known {
+		r.Label, r.Class = label, strconv.Itoa(label)
+		if names := ds.Classes(); label < len(names) {
+			r.Class = names[label]
+		}
+	}
+	return r
+}
+
 // writeResults writes rows, whole or not at all, in the form of the file's ending.
 func writeResults(file string, rows []imageResult) error {
 	text, err := resultForms[filepath.Ext(file)](rows)

@@ -1,13 +1,19 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hanas/datasets"
 )
 
 // TestResults: ranks, probabilities that sum to one, ties to the lowest index,
@@ -53,5 +59,52 @@ func TestResults(t *testing.T) {
 	var back imageResult
 	if err := json.Unmarshal([]byte(each[1]), &back); err != nil || len(each) != 3 || back.Image != one.Image || back.Top[1] != one.Top[1] {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestOtherLabels: silence where names agree or are unknown, else the first that differs.
+func TestOtherLabels(t *testing.T) {
+	classes := []string{"cat", "dog"}
+	for told, want := range map[string]string{
+		"":              "",
+		"cat\ndog":      "",
+		"dog\ncat":      `label 0 is "dog" in the file and "cat" in the images`,
+		"cat\ndog\ncow": "the file has 3 labels, the images 2 classes",
+	} {
+		if got := otherLabels(told, classes); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+			t.Errorf("%q: %q, want %q", told, got, want)
+		}
+	}
+	if got := otherLabels("cat", nil); got != "" {
+		t.Errorf("without classes: %q", got)
+	}
+}
+
+// TestBrokenResult: a torn image keeps its name and its class.
+func TestBrokenResult(t *testing.T) {
+	dir := t.TempDir()
+	var whole bytes.Buffer
+	if err := png.Encode(&whole, image.NewRGBA(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"a.png": whole.String(), "torn.png": "no image", "list.txt": "a.png 0\ntorn.png 1\n", "synsets.txt": "tench\ngoldfish\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := datasets.Open(t.Context(), datasets.Settings{Kind: "list", Path: filepath.Join(dir, "list.txt"), Std: [3]float32{1, 1, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := brokenResult(set.Test, 1, errors.New("torn"))
+	if r.Label != 1 || r.Class != "goldfish" || r.Image != "torn.png" || r.Error != "torn" {
+		t.Errorf("%+v", r)
+	}
+	glyphs, err := datasets.Open(t.Context(), datasets.Settings{Train: 16, Val: 16, Test: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := brokenResult(glyphs.Test, 1, errors.New("torn")); r.Label != -1 {
+		t.Errorf("glyphs know no label without drawing: %+v", r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/yalue/onnxruntime_go"
@@ -42,6 +43,25 @@ func (l Level) String() string {
 		return "level" + strconv.Itoa(int(l))
 	}
 	return levels[l].name
+}
+
+// LevelOf is the level of a name.
+func LevelOf(name string) (Level, error) {
+	for l, row := range levels {
+		if row.name == name {
+			return Level(l), nil
+		}
+	}
+	return 0, fmt.Errorf("ort: no optimisation level %q (known: %s)", name, strings.Join(Levels(), ", "))
+}
+
+// Levels are the names of the levels, from the most rewriting to none.
+func Levels() []string {
+	var names []string
+	for _, row := range levels {
+		names = append(names, row.name)
+	}
+	return names
 }
 
 // Settings say how sessions run. The zero value is one CPU thread and all
