@@ -44,30 +44,51 @@ func (d *Detections) Len() int { return d.images.Len() }
 // Run scores a network. Every run has the same number of images, as
 // Evaluator.Run does.
 func (d *Detections) Run(ctx context.Context, r onnx.Runner) (Boxes, error) {
-	batch, err := d.images.batch(r)
+	var found []datasets.Detection
+	err := d.find(ctx, r, func(i int, b imageBox) {
+		found = append(found, datasets.Detection{Image: i, Category: b.class, Box: d.placed[i].Original(b.box), Score: b.score})
+	})
 	if err != nil {
 		return Boxes{}, err
 	}
+	return ScoreBoxes(ctx, d.scenes, found, 1)
+}
+
+// Squares are the boxes that a network finds, in pixels of the squares that it
+// sees, in the images' order.
+func (d *Detections) Squares(ctx context.Context, r onnx.Runner) ([]datasets.Detection, error) {
 	var found []datasets.Detection
+	err := d.find(ctx, r, func(i int, b imageBox) {
+		found = append(found, datasets.Detection{Image: i, Category: b.class, Box: b.box, Score: b.score})
+	})
+	return found, err
+}
+
+// find gives the boxes of every image.
+func (d *Detections) find(ctx context.Context, r onnx.Runner, take func(i int, b imageBox)) error {
+	batch, err := d.images.batch(r)
+	if err != nil {
+		return err
+	}
 	outputs := make([]*onnx.Tensor, len(r.Outputs()))
 	for done := 0; done < d.Len(); {
 		first := max(0, min(done, d.Len()-batch))
 		outputs[0] = nil // the number of boxes differs from run to run
 		if err := r.Run(ctx, []*onnx.Tensor{d.images.input(first, batch)}, outputs); err != nil {
-			return Boxes{}, fmt.Errorf("eval: boxes: images %d to %d: %w", first, min(first+batch, d.Len())-1, err)
+			return fmt.Errorf("eval: boxes: images %d to %d: %w", first, min(first+batch, d.Len())-1, err)
 		}
 		end := min(first+batch, d.Len())
 		boxes, err := readBoxes(outputs[0])
 		if err != nil {
-			return Boxes{}, err
+			return err
 		}
 		for _, b := range boxes {
 			i := first + b.image
 			if b.image >= batch || b.class >= len(d.scenes.Categories) {
-				return Boxes{}, fmt.Errorf("eval: boxes: a box of image %d and class %d in a run of %d images and %d classes", b.image, b.class, batch, len(d.scenes.Categories))
+				return fmt.Errorf("eval: boxes: a box of image %d and class %d in a run of %d images and %d classes", b.image, b.class, batch, len(d.scenes.Categories))
 			}
 			if i >= done && i < end {
-				found = append(found, datasets.Detection{Image: i, Category: b.class, Box: d.placed[i].Original(b.box), Score: b.score})
+				take(i, b)
 			}
 		}
 		done = end
@@ -75,7 +96,7 @@ func (d *Detections) Run(ctx context.Context, r onnx.Runner) (Boxes, error) {
 			d.images.set.OnBatch(done, d.Len())
 		}
 	}
-	return ScoreBoxes(ctx, d.scenes, found, 1)
+	return nil
 }
 
 // imageBox is a candidate of one image of a batch.

@@ -45,6 +45,7 @@ type Data struct {
 	Progress  []Progress    `json:"progress,omitempty"`  // hypervolume while searching
 
 	Winners   []Winner     `json:"winners,omitempty"` // the exported files
+	Gallery   *Gallery     `json:"gallery,omitempty"` // what one of them makes of test images
 	Predictor PredictorFit `json:"predictor"`
 	Accuracy  []Pair       `json:"accuracy_pairs,omitempty"` // of held-out samples
 	Latency   []Pair       `json:"latency_pairs,omitempty"`

@@ -1,7 +1,10 @@
 package report_test
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -79,7 +82,28 @@ func demo() *report.Data {
 		{"validate", 31, false},
 		{"report", 0.3, false},
 	}
+	d.Gallery = demoGallery()
 	return d
+}
+
+// demoGallery has an answer that is right, one that is wrong, and boxes.
+func demoGallery() *report.Gallery {
+	picture := image.NewNRGBA(image.Rect(0, 0, 32, 32))
+	for i := range picture.Pix {
+		picture.Pix[i] = uint8(i * 7)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		panic(err)
+	}
+	return &report.Gallery{
+		Winner: "A", Score: report.Fig(0.8905, report.Measured),
+		First: []report.Shown{
+			{Image: b.Bytes(), Side: 32, Truth: "frog", Answer: "frog", Probability: 0.98},
+			{Image: b.Bytes(), Side: 32, Boxes: []report.ShownBox{{2, 3, 10, 12, "dog", 0}, {2.5, 3, 9, 12, "dog", 0.83}}},
+		},
+		Errors: []report.Shown{{Image: b.Bytes(), Side: 32, Truth: "cat", Answer: "dog", Probability: 0.51}},
+	}
 }
 
 func demoFront(rng *rand.Rand, n int, top float64, from report.Provenance) []report.Point {
@@ -190,6 +214,8 @@ func hostile() *report.Data {
 	d.Baselines[0].Name, d.Winners[0].Arch, d.Winners[0].File, d.Winners[0].Name = evil, evil, evil, evil
 	d.Winners[1].Layers[0].Name, d.Winners[1].Layers[0].Block, d.Winners[1].Layers[0].Kind = evil, evil, evil
 	d.Front[0].Arch, d.Latency[0].Label, d.Table.Kinds[0].Kind, d.Stages[0].Name = evil, evil, evil, evil
+	d.Gallery.Winner, d.Gallery.First[0].Truth, d.Gallery.First[1].Boxes[0].Class, d.Gallery.Errors[0].Answer = evil, evil, evil, evil
+	d.Gallery.First = append(d.Gallery.First, report.Shown{Image: []byte(evil), Side: 8, Truth: "no picture"})
 	d.Table.Device = strings.Repeat(evil, 3)
 	return d
 }

@@ -96,6 +96,8 @@ type view struct {
 	Runs, Reached          table // of a comparison
 	Patterns               table
 	Devices                table // further ones
+	Gallery                []galleryPart
+	GalleryOf              string
 }
 
 // HTML writes the page: one file, nothing loaded from elsewhere.
@@ -121,7 +123,7 @@ func dress() (template.CSS, template.JS, error) {
 		to    *strings.Builder
 		names []string
 	}{
-		{&style, []string{"style.css", "explore.css"}},
+		{&style, []string{"style.css", "explore.css", "gallery.css"}},
 		{&script, []string{"script.js", "format.js", "model.js", "plot.js", "layers.js", "explore.js"}},
 	} {
 		for _, name := range part.names {
@@ -147,6 +149,9 @@ func newView(d *Data) *view {
 	}
 	if v.Title == "" {
 		v.Title = "Search report"
+	}
+	if v.Gallery = galleryParts(d.Gallery); v.Gallery != nil {
+		v.GalleryOf = d.Gallery.Winner
 	}
 	v.Accuracy = pairPlot(d.Accuracy, metric, ratio, false)
 	v.Latency = pairPlot(d.Latency, "latency in ms", plain, true)

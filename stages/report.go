@@ -24,6 +24,7 @@ type artifacts struct {
 	front      frontRecord
 	search     searchRecord
 	validation validationRecord
+	gallery    report.Gallery
 	table      *latency.Table
 	estimator  *latency.Estimator
 	refined    refineRecord       // zero without the stage
@@ -36,7 +37,7 @@ func (e *Env) readArtifacts(p *pipeline.Pass) (*artifacts, error) {
 	var a artifacts
 	for name, v := range map[string]any{
 		dataFile: &a.data, trainingFile: &a.training, predictorJSON: &a.predictor, latencyJSON: &a.latency,
-		frontFile: &a.front, searchFile: &a.search, validationFile: &a.validation,
+		frontFile: &a.front, searchFile: &a.search, validationFile: &a.validation, galleryFile: &a.gallery,
 	} {
 		if err := readJSON(p.Input(name), v); err != nil {
 			return nil, err
@@ -115,6 +116,9 @@ func (e *Env) runReport(_ context.Context, p *pipeline.Pass) error {
 	for _, s := range a.training.Curve {
 		d.Training = append(d.Training, report.Step{Step: s.Step, Largest: s.Largest, Others: s.Others, Accuracy: s.Accuracy})
 	}
+	if len(a.gallery.First) > 0 {
+		d.Gallery = &a.gallery
+	}
 	d.Table = e.tableSummary(a)
 	d.Notes = e.notes(a)
 	d.Shapes = a.shapes.List()
@@ -157,10 +161,13 @@ func (e *Env) reportPoint(pt frontPoint, a *artifacts) report.Point {
 	return out
 }
 
+// winnerName is the short name of exported file i.
+func winnerName(i int) string { return string(rune('A' + i%26)) }
+
 func (e *Env) reportWinner(i int, m checkedModel, a *artifacts) (report.Winner, error) {
 	scored := m.Top1Scored
 	w := report.Winner{
-		Name: string(rune('A' + i%26)), File: modelsFolder + m.File, Arch: m.Arch, Baseline: m.Baseline,
+		Name: winnerName(i), File: modelsFolder + m.File, Arch: m.Arch, Baseline: m.Baseline,
 		Top1Val: report.Fig(m.Top1Again, report.Measured), Top1Test: report.Fig(m.Top1, report.Measured), Top5Test: report.Fig(m.Top5, report.Measured),
 		TestN: m.Images, Scored: &scored, TestBasic: m.Rewriting.figure(),
 		LatencyPredicted: report.Fig(m.LatencyMS.Predicted, report.Predicted),

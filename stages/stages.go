@@ -34,6 +34,7 @@ const (
 	searchFile     = "search.json"
 	modelsFolder   = "models/"
 	validationFile = "validation.json"
+	galleryFile    = "gallery.json"
 	reportHTML     = "report.html"
 	reportMarkdown = "report.md"
 	reportJSON     = "report.json"
@@ -106,12 +107,12 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(exporting), Cores: e.workers(), Run: e.runExport,
 		},
 		{
-			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 3,
-			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
+			Name: "validate", Doc: "runs each file: accuracy on test images, latency, memory", Version: 4,
+			Needs: []string{dataFile, lutFile, modelsFolder}, Makes: []string{validationFile, galleryFile}, Settings: with(settings{"validate": cfg.Validation, "evaluate": cfg.Evaluate, "data": data}), Exclusive: true, Cores: 1, Run: e.runValidate,
 		},
 		{
-			Name: "report", Doc: "draws the tables and plots", Version: 7,
-			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile},
+			Name: "report", Doc: "draws the tables and plots", Version: 8,
+			Needs: []string{dataFile, trainingFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile, latencyJSON, frontFile, searchFile, validationFile, galleryFile},
 			Makes: []string{reportHTML, reportMarkdown, reportJSON}, Settings: with(settings{"name": cfg.Name, "report": cfg.Report}), Cores: 1, Run: e.runReport,
 		},
 	}

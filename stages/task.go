@@ -8,6 +8,7 @@ import (
 	"hanas/datasets"
 	"hanas/eval"
 	"hanas/onnx"
+	"hanas/report"
 	"hanas/space"
 )
 
@@ -33,12 +34,13 @@ type scorer interface {
 type task struct {
 	metric string // what Value is called
 	scorer func(im *datasets.Images, set eval.Settings) (scorer, error)
+	show   func(ctx context.Context, r onnx.Runner, im *datasets.Images) (first, wrong []report.Shown, err error) // for the gallery
 }
 
 // tasks has a row for each space.Space.Task.
 var tasks = map[string]task{
-	space.Classify: {"top-1", newClassScorer},
-	space.Locate:   {"AP", newBoxScorer},
+	space.Classify: {"top-1", newClassScorer, showClasses},
+	space.Locate:   {"AP", newBoxScorer, showBoxes},
 }
 
 func (e *Env) task() task { return tasks[e.Space.Task()] }

@@ -98,6 +98,9 @@ func (e *Env) runValidate(ctx context.Context, p *pipeline.Pass) error {
 		c.LatencyMS.Measured, c.LatencyMS.Std, c.LatencyMS.P95, c.LatencyMS.Count = t.MeanMs, t.StdMs, t.P95Ms, t.Count
 		p.Log("%s: "+e.task().metric+" %.1f %% on %d test images, %.3f ms (predicted %.3f), scored again: %v", c.File, 100*c.Top1, c.Images, c.LatencyMS.Measured, c.LatencyMS.Predicted, c.Equal)
 	}
+	if err := e.writeGallery(ctx, p, rec, nets); err != nil {
+		return err
+	}
 	p.Summary(fmt.Sprintf("%d files run", len(rec.Models)))
 	return writeJSON(p.Output(validationFile), rec)
 }
