@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 		{"section", write(t, "extends: quick\nsample: 3\n"), nil, true, []string{"sample: is a section"}},
 		{
 			"several", write(t, "extends: quick\nsupernet:\n  micro_batch: 60\n  rate: -1\nexport:\n  picks: [fastst]\n"), nil, true,
-			[]string{"4 faults", "supernet.micro_batch: is 60 (want a multiple of 16)", "supernet.batch: is 128", "supernet.rate: is -1 (want 0 to 10)", `export.picks[0]: is "fastst" (want one of knee, fastest, most_accurate)`},
+			[]string{"4 faults", "supernet.micro_batch: is 60 (want a multiple of 16)", "supernet.batch: is 64", "supernet.rate: is -1 (want 0 to 10)", `export.picks[0]: is "fastst" (want one of knee, fastest, most_accurate)`},
 		},
 		{"impossible space", write(t, "extends: quick\nspace:\n  wbits: [3]\n"), nil, true, []string{"space: ", "3"}},
 		{"unknown space", write(t, "extends: quick\nspace:\n  name: qick\n"), nil, true, []string{"space: ", `"qick"`, "quick"}},

@@ -32,6 +32,9 @@ type Fit struct {
 	Broken func(i int, err error)
 }
 
+// ErrNoneReadable is the error of LoadFit when Fit.Broken is told of all images.
+var ErrNoneReadable = errors.New("datasets: load: none of the images can be read")
+
 // Load decodes every image of ds and fits it to size x size. The result does
 // not depend on workers. Its normalisation is mean = std = 0.5; change Mean
 // and Std, or use Set.Load, for another.
@@ -128,7 +131,7 @@ func (im *Images) leaveOut(broken []error, tell func(int, error)) error {
 	}
 	im.Pixels, im.Labels = im.Pixels[:n*one], im.Labels[:n]
 	if n == 0 {
-		return errors.New("datasets: load: none of the images can be read")
+		return ErrNoneReadable
 	}
 	return nil
 }

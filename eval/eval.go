@@ -35,6 +35,18 @@ type Result struct {
 	PerImage   []bool  // top-1 correctness of each image, on request
 }
 
+// Add takes in the score of other images.
+func (r *Result) Add(o Result) {
+	n := r.N + o.N
+	if n == 0 {
+		return
+	}
+	r.Loss = (r.Loss*float64(r.N) + o.Loss*float64(o.N)) / float64(n)
+	r.N, r.Correct1, r.Correct5 = n, r.Correct1+o.Correct1, r.Correct5+o.Correct5
+	r.Top1, r.Top5 = float64(r.Correct1)/float64(n), float64(r.Correct5)/float64(n)
+	r.PerImage = append(r.PerImage, o.PerImage...)
+}
+
 // Evaluator scores networks on the same images, which are normalised once. It
 // may be used by several goroutines.
 type Evaluator struct {

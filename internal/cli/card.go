@@ -140,7 +140,11 @@ func (v *validator) scenes(ctx context.Context, c card, m *onnx.Model, r onnx.Ru
 	if c.Decoder != "boxes" {
 		return nil, 0, badInput(fmt.Errorf("--data scenes with decoder %q (write them with `hanas scenes` and use --data coco:FOLDER)", c.Decoder))
 	}
-	images, err := v.images(ctx, file, c, m)
+	set, err := v.open(ctx, file, c, m)
+	if err != nil {
+		return nil, 0, err
+	}
+	images, err := v.whole(ctx, set, v.splitOf(set))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"hanas/datasets"
 	"hanas/onnx"
 	"hanas/onnx/ort"
 	"hanas/onnx/ref"
@@ -109,7 +110,7 @@ func foreignClassifiers(t *testing.T, engine onnx.Engine) {
 	right := func(name string, c colourist) (string, float64) {
 		file := filepath.Join(dir, name+".onnx")
 		c.write(t, file)
-		v := &validator{validateFlags: validateFlags{data: "glyphs", split: "test", limit: 200, results: filepath.Join(dir, "right.csv")}, engine: engine, sets: map[string]*loaded{}}
+		v := &validator{validateFlags: validateFlags{data: "glyphs", split: "test", limit: 200, results: filepath.Join(dir, "right.csv")}, engine: engine, sets: map[string]*datasets.Set{}}
 		out, err := v.file(t.Context(), file)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -174,7 +175,7 @@ func TestForeignFilesThatCannotBeFed(t *testing.T) {
 	} {
 		file := filepath.Join(dir, "bad.onnx")
 		c.write(t, file)
-		v := &validator{validateFlags: validateFlags{data: "glyphs", split: "test", limit: 10}, engine: ref.Engine, sets: map[string]*loaded{}}
+		v := &validator{validateFlags: validateFlags{data: "glyphs", split: "test", limit: 10}, engine: ref.Engine, sets: map[string]*datasets.Set{}}
 		if _, err := v.file(t.Context(), file); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

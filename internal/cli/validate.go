@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"hanas/configs"
 	"hanas/datasets"
 	"hanas/eval"
+	"hanas/internal/progress"
 	"hanas/onnx"
 	"hanas/onnx/ort"
 )
@@ -94,11 +93,11 @@ folder are tested on that run's own split of the images.`,
 				return err
 			}
 			defer rt.Close()
-			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads, Level: level}), sets: map[string]*loaded{}}
+			v := &validator{validateFlags: f, engine: rt.Engine(ort.Settings{Threads: f.threads, Level: level}), console: c, sets: map[string]*datasets.Set{}}
 			answer := validateAnswer{}
 			begin := time.Now()
 			c.Start("validate", "")
-			for i, file := range files {
+			for _, file := range files {
 				one, err := v.file(cmd.Context(), file)
 				if err != nil {
 					return err
@@ -107,7 +106,6 @@ folder are tested on that run's own split of the images.`,
 					c.Log("validate", file+": "+one.Warning)
 				}
 				answer.Models = append(answer.Models, one)
-				c.Update("validate", int64(i+1), int64(len(files)), "files")
 			}
 			c.Finish("validate", fmt.Sprintf("%d files", len(files)), time.Since(begin))
 			c.Close()
@@ -168,11 +166,15 @@ func (v *validateAnswer) text(w io.Writer) {
 // interval is a range of fractions in per cent.
 func interval(r [2]float64) string { return fmt.Sprintf("%.1f–%.1f", 100*r[0], 100*r[1]) }
 
-// validator keeps decoded images between files that want the same.
+// validator keeps data sets, and decoded images that are not too many, between
+// files that want the same.
 type validator struct {
 	validateFlags
-	engine onnx.Engine
-	sets   map[string]*loaded
+	engine  onnx.Engine
+	console *progress.Console // told how far it is; nil = nobody
+	sets    map[string]*datasets.Set
+	kept    kept
+	bytes   int // of a part's pixels at most; 0 = partBytes
 }
 
 func (v *validator) file(ctx context.Context, file string) (validated, error) {
@@ -230,25 +232,37 @@ func (v *validator) file(ctx context.Context, file string) (validated, error) {
 	return out, nil
 }
 
-// classes scores a classifier.
+// classes scores a classifier, part by part.
 func (v *validator) classes(ctx context.Context, c card, m *onnx.Model, r onnx.Runner, out *validated) error {
-	images, err := v.images(ctx, out.File, c, m)
+	set, err := v.open(ctx, out.File, c, m)
 	if err != nil {
 		return err
 	}
-	out.Warning = otherLabels(cmp.Or(strings.Join(c.Labels, "\n"), m.Meta("hanas.labels")), images.Classes)
-	rows := slices.Clone(images.broken)
-	set := eval.Settings{Limit: v.limit}
-	if v.results != "" {
-		set.OnImage = func(i int, logits []float32) {
-			rows = append(rows, resultOf(images.names[i], int(images.Labels[i]), logits, images.Classes))
+	out.Warning = otherLabels(cmp.Or(strings.Join(c.Labels, "\n"), m.Meta("hanas.labels")), set.Info.Classes)
+	var rows []imageResult
+	var res eval.Result
+	err = v.parts(ctx, set, func(part *loaded, from, total int) error {
+		rows = append(rows, part.broken...)
+		out.Broken += len(part.broken)
+		if part.Images == nil { // none could be read
+			return nil
 		}
+		settings := eval.Settings{OnBatch: func(done, _ int) { v.tell(from+done, total) }}
+		if v.results != "" {
+			settings.OnImage = func(i int, logits []float32) {
+				rows = append(rows, resultOf(part.names[i], int(part.Labels[i]), logits, part.Classes))
+			}
+		}
+		one, err := eval.Classify(ctx, r, part.Images, settings)
+		res.Add(one)
+		return err
+	})
+	if err == nil && res.N == 0 {
+		err = badInput(datasets.ErrNoneReadable)
 	}
-	res, err := eval.Classify(ctx, r, images.Images, set)
 	if err != nil {
 		return err
 	}
-	out.Broken = len(images.broken)
 	out.N, out.classScores = res.N, &classScores{Top1: res.Top1, Top5: res.Top5, Loss: res.Loss}
 	out.Top1Range[0], out.Top1Range[1] = eval.Wilson(res.Correct1, res.N)
 	out.Top5Range[0], out.Top5Range[1] = eval.Wilson(res.Correct5, res.N)
@@ -276,9 +290,9 @@ func otherLabels(told string, classes []string) string {
 	return ""
 }
 
-// images are the images that a file is tested on, at its size and with its
+// open finds the images that a file is tested on, at its size and with its
 // normalisation.
-func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Model) (*loaded, error) {
+func (v *validator) open(ctx context.Context, file string, c card, m *onnx.Model) (*datasets.Set, error) {
 	kind, path, _ := strings.Cut(v.data, ":")
 	s := datasets.Settings{Kind: kind, Path: path}
 	cfg, err := configNear(file)
@@ -310,43 +324,15 @@ func (v *validator) images(ctx context.Context, file string, c card, m *onnx.Mod
 		s.Mean, s.Std = *c.Mean, *c.Std
 	}
 	key := fmt.Sprintf("%+v", s)
-	if images := v.sets[key]; images != nil {
-		return images, nil
+	if set := v.sets[key]; set != nil {
+		return set, nil
 	}
 	set, err := datasets.Open(ctx, s)
 	if err != nil {
 		return nil, badInput(err)
 	}
-	ds := map[string]datasets.Dataset{"train": set.Train, "val": set.Val, "test": set.Test}[v.split]
-	images, err := v.load(ctx, set, ds)
-	if err != nil {
-		return nil, badInput(err)
-	}
-	v.sets[key] = images
-	return images, nil
-}
-
-// load decodes a split; broken images are an error or are left out, as --broken
-// says.
-func (v *validator) load(ctx context.Context, set *datasets.Set, ds datasets.Dataset) (*loaded, error) {
-	out, unreadable := &loaded{}, map[int]bool{}
-	var skip func(i int, err error)
-	if v.broken == "skip" {
-		skip = func(i int, err error) {
-			unreadable[i] = true
-			out.broken = append(out.broken, brokenResult(ds, i, err))
-		}
-	}
-	var err error
-	if out.Images, err = set.LoadReadable(ctx, ds, runtime.GOMAXPROCS(0), skip); err != nil {
-		return nil, err
-	}
-	for i := range ds.Len() {
-		if !unreadable[i] {
-			out.names = append(out.names, datasets.NameOf(ds, i))
-		}
-	}
-	return out, nil
+	v.sets[key] = set
+	return set, nil
 }
 
 // runData are the images of a run; path, if given, is where they are now.

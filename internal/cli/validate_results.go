@@ -122,10 +122,3 @@ func resultsCSV(rows []imageResult) ([]byte, error) {
 	w.Flush()
 	return b.Bytes(), w.Error()
 }
-
-// loaded are the images of a split that could be read, and what they are called.
-type loaded struct {
-	*datasets.Images
-	names  []string
-	broken []imageResult // left out: --broken skip
-}
