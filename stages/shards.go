@@ -27,7 +27,7 @@ type Job struct {
 
 // scoringVersion is raised when the code scores the same Arch otherwise, so
 // that workers of another build are not asked.
-const scoringVersion = 2
+const scoringVersion = 3
 
 // Shard is a part of a job: the Archs from From up to To, which is left out.
 type Shard struct {

@@ -87,7 +87,7 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Makes: []string{archsFile}, Settings: with(settings{"sample": cfg.Sample}), Cores: 1, Run: e.runSample,
 		},
 		{
-			Name: "evaluate", Doc: "scores each sampled sub-network on held-out images as the file that would ship", Version: 2,
+			Name: "evaluate", Doc: "scores each sampled sub-network on held-out images as the file that would ship", Version: 3,
 			Needs: []string{dataFile, supernetFile, archsFile}, Makes: []string{samplesFile}, Settings: with(settings{"evaluate": cfg.Evaluate, "data": data}), Cores: scorers, Run: e.runEvaluate,
 		},
 		{
@@ -103,7 +103,7 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Needs: []string{e.searched(), lutFile, estimatorFile, latencyJSON}, Makes: []string{frontFile, searchFile}, Settings: with(settings{"search": searching}), Cores: 1, Run: e.runSearch,
 		},
 		{
-			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 5,
+			Name: "export", Doc: "writes the winners as quantised ONNX files, fine-tuned if asked to, and scores them", Version: 6,
 			Needs: []string{dataFile, supernetFile, frontFile}, Makes: []string{modelsFolder}, Settings: with(exporting), Cores: e.workers(), Run: e.runExport,
 		},
 		{
@@ -118,7 +118,7 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 	}
 	if cfg.Refine.Rounds > 0 {
 		refine := pipeline.Stage{
-			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 3,
+			Name: "refine", Doc: "scores what the search proposes, and fits the predictor again", Version: 4,
 			Needs:    []string{dataFile, supernetFile, samplesFile, predictorFile, predictorJSON, lutFile, estimatorFile},
 			Makes:    []string{refinedFile, refinedSamples, refineJSON},
 			Settings: with(settings{"refine": cfg.Refine, "search": searching, "predictor": cfg.Predictor, "evaluate": cfg.Evaluate, "data": data}), Cores: e.workers(), Run: e.runRefine,

@@ -23,8 +23,11 @@ type Calibrator struct {
 	// the statistics are those that came with imported weights: exact for the
 	// largest network at the resolution of its training, poor for others.
 	Images *onnx.Tensor
-	// More are further batches of the same shape. Statistics are the means over
-	// batches, as Once-for-All takes them.
+	// Batch is how many of Images are run at a time, as many as stay in the cache;
+	// it must divide their number. 0 = all at once.
+	Batch int
+	// More are further images, of the same shape. Statistics are the means over batches, as
+	// Once-for-All takes them.
 	More []*onnx.Tensor
 	Info Preprocessing
 }
@@ -77,7 +80,15 @@ func (c *Calibrator) layers(ctx context.Context, arch space.Arch, layers []space
 
 // measure runs the sub-network on the images, batch by batch.
 func (c *Calibrator) measure(ctx context.Context, layers []space.Layer, f flow) (map[int]norm, error) {
-	plan, err := c.Net.graph(layers, graphSettings{batch: c.Images.Shape[0], quantised: true, exact: true, stats: true})
+	var batches []*onnx.Tensor
+	for _, x := range append([]*onnx.Tensor{c.Images}, c.More...) {
+		parts, err := parted(x, c.Batch)
+		if err != nil {
+			return nil, err
+		}
+		batches = append(batches, parts...)
+	}
+	plan, err := c.Net.graph(layers, graphSettings{batch: batches[0].Shape[0], quantised: true, exact: true, stats: true})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +99,7 @@ func (c *Calibrator) measure(ctx context.Context, layers []space.Layer, f flow) 
 	}
 	defer r.Close()
 	sum := map[int]norm{}
-	for batch, images := range append([]*onnx.Tensor{c.Images}, c.More...) {
+	for batch, images := range batches {
 		out := make([]*onnx.Tensor, len(r.Outputs()))
 		if err := r.Run(ctx, []*onnx.Tensor{images}, out); err != nil {
 			return nil, err
@@ -104,6 +115,23 @@ func (c *Calibrator) measure(ctx context.Context, layers []space.Layer, f flow) 
 		}
 	}
 	return sum, nil
+}
+
+// parted is x in parts of n images, without a copy.
+func parted(x *onnx.Tensor, n int) ([]*onnx.Tensor, error) {
+	if n == 0 || n == x.Shape[0] {
+		return []*onnx.Tensor{x}, nil
+	}
+	if n < 0 || x.Shape[0]%n != 0 {
+		return nil, fmt.Errorf("%d images in batches of %d (the batch must divide them)", x.Shape[0], n)
+	}
+	var out []*onnx.Tensor
+	shape := append([]int{n}, x.Shape[1:]...)
+	one := x.Len() / x.Shape[0] * n
+	for i := range x.Shape[0] / n {
+		out = append(out, onnx.From(x.Floats()[i*one:][:one], shape...))
+	}
+	return out, nil
 }
 
 // join takes one more vector into the mean of n.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -238,6 +239,58 @@ func BenchmarkTrainStep(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		if _, err := tr.step(context.Background(), i%8, 8); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestStatisticsInBatches: images run some at a time give what the same batches
+// give as further images, the mean of what each gives alone, and not what all of
+// them give at once.
+func TestStatisticsInBatches(t *testing.T) {
+	engine := testEngine(t)
+	sp := tinySpace(t)
+	net, _ := New(sp, 5)
+	im := tinyImages(32)
+	x := onnx.NewTensor(onnx.Float, 32, 3, 16, 16)
+	idx := make([]int, 32)
+	for i := range idx {
+		idx[i] = i
+	}
+	if err := im.Batch(x.Floats(), nil, idx); err != nil {
+		t.Fatal(err)
+	}
+	halves, err := parted(x, 16)
+	if err != nil || len(halves) != 2 || &halves[1].Floats()[0] != &x.Floats()[x.Len()/2] {
+		t.Fatalf("%d parts, %v", len(halves), err)
+	}
+	layers := sp.Layers(sp.Smallest())
+	measure := func(c *Calibrator) map[int]norm {
+		c.Net, c.Engine, c.Info = net, engine, tinyInfo
+		stats, err := c.measure(t.Context(), layers, moments(layers, tinyInfo.ImageHi(), net.values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats
+	}
+	got := measure(&Calibrator{Images: x, Batch: 16})
+	whole := measure(&Calibrator{Images: x})
+	if !reflect.DeepEqual(got, measure(&Calibrator{Images: halves[0], More: halves[1:]})) {
+		t.Error("other statistics than of the batches one by one")
+	}
+	if reflect.DeepEqual(got, whole) {
+		t.Error("the same statistics as of all at once: nothing was split")
+	}
+	one, two := measure(&Calibrator{Images: halves[0]}), measure(&Calibrator{Images: halves[1]})
+	for i, n := range got {
+		for c, v := range n.variance {
+			if want := (one[i].variance[c] + two[i].variance[c]) / 2; math.Abs(float64(v-want)) > 1e-6*float64(want) {
+				t.Fatalf("layer %d, channel %d: variance %g, want %g", i, c, v, want)
+			}
+		}
+	}
+	for _, n := range []int{-1, 5, 33} {
+		if _, err := parted(x, n); err == nil {
+			t.Errorf("batches of %d of 32 images", n)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func main() {
 	python := flag.String("python", "/usr/bin/python3", "Python with PyTorch; empty = no peer")
 	batch := flag.Int("batch", 8, "images a run here")
 	calibration := flag.Int("calibration", 256, "images that statistics are taken from")
-	runs := flag.Int("runs", 1, "runs that those images are split into")
+	runs := flag.Int("runs", 16, "runs that those images are split into")
 	fake := flag.Bool("fake", false, "PyTorch rounds weights and inputs of layers to 8 bits, as files do")
 	flag.Parse()
 	if err := run(context.Background(), *name, setup{*nets, *threads, *batch, *calibration, *runs, *python, *fake}); err != nil {
@@ -143,18 +143,13 @@ func newScorer(rt *ort.Runtime, sp *space.Space, set setup) (*scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var batches []*onnx.Tensor
-	each := set.calibration / set.runs
-	idx := rng.Perm(images)
-	for i := range set.runs {
-		x := onnx.NewTensor(onnx.Float, each, 3, size, size)
-		if err := im.Batch(x.Floats(), nil, idx[i*each:][:each]); err != nil {
-			return nil, err
-		}
-		batches = append(batches, x)
+	first := onnx.NewTensor(onnx.Float, set.calibration, 3, size, size)
+	idx := rng.Perm(images)[:set.calibration]
+	if err := im.Batch(first.Floats(), nil, idx); err != nil {
+		return nil, err
 	}
 	cal := &supernet.Calibrator{
-		Net: net, Images: batches[0], More: batches[1:], Info: supernet.Preprocessing{Mean: im.Mean[:], Std: im.Std[:], Labels: im.Classes},
+		Net: net, Images: first, Batch: set.calibration / set.runs, Info: supernet.Preprocessing{Mean: im.Mean[:], Std: im.Std[:], Labels: im.Classes},
 		Engine: rt.Engine(ort.Settings{Threads: 1, DisableQDQFusion: true, SharedArena: true}),
 	}
 	return &scorer{cal, rt.Engine(ort.Settings{Threads: 1}), ev}, nil

@@ -39,8 +39,9 @@ func main() {
 	archs := flag.Int("archs", 3, "sub-networks, evenly over the space's MACs")
 	alone := flag.Bool("alone", false, "train them alone too")
 	calibration := flag.String("calibration", "256", "images that statistics are taken from; several are compared")
+	runs := flag.Int("runs", 1, "runs that those images are split into")
 	flag.Parse()
-	if err := run(context.Background(), *dir, *archs, setup{*alone, *calibration}); err != nil {
+	if err := run(context.Background(), *dir, *archs, setup{*alone, *calibration, *runs}); err != nil {
 		fmt.Fprintln(os.Stderr, "sharing:", err)
 		os.Exit(1)
 	}
@@ -49,6 +50,7 @@ func main() {
 type setup struct {
 	alone       bool
 	calibration string
+	runs        int
 }
 
 // bench is what every score needs.
@@ -60,6 +62,7 @@ type bench struct {
 	train, test  *datasets.Images
 	info         supernet.Preprocessing
 	augment      datasets.Augment
+	runs         int
 }
 
 func run(ctx context.Context, dir string, count int, set setup) error {
@@ -68,6 +71,7 @@ func run(ctx context.Context, dir string, count int, set setup) error {
 		return err
 	}
 	defer done()
+	b.runs = set.runs
 	net, err := supernet.Read(filepath.Join(dir, "supernet.safetensors"), b.space)
 	if err != nil {
 		return err
@@ -190,7 +194,7 @@ func (b *bench) report(ctx context.Context, name string, net *supernet.Supernet,
 	if err := b.train.AugmentedBatch(x.Floats(), nil, idx, b.augment, rng); err != nil {
 		return err
 	}
-	network, err := (&supernet.Calibrator{Net: net, Engine: b.cal, Images: x, Info: b.info}).Network(ctx, arch)
+	network, err := (&supernet.Calibrator{Net: net, Engine: b.cal, Images: x, Batch: calibration / b.runs, Info: b.info}).Network(ctx, arch)
 	if err != nil {
 		return err
 	}
