@@ -19,6 +19,7 @@ type says struct {
 func (s says) Inputs() []onnx.ValueInfo {
 	return []onnx.ValueInfo{{Name: "image", DType: onnx.Float, Shape: []int{1, 3, s.side, s.side}}}
 }
+
 func (s says) Outputs() []onnx.ValueInfo {
 	return []onnx.ValueInfo{{Name: "out", DType: onnx.Float, Shape: []int{1, 2}}}
 }
