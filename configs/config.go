@@ -56,6 +56,7 @@ type Space struct {
 
 // Supernet says how the shared weights are trained.
 type Supernet struct {
+	Weights    string  `json:"weights"`     // trained weights of this space, a supernet.safetensors, taken instead of training; empty = train
 	Epochs     float64 `json:"epochs"`      // passes over the training images
 	Batch      int     `json:"batch"`       // images a step
 	MicroBatch int     `json:"micro_batch"` // images a session run, a multiple of 16

@@ -46,22 +46,26 @@ func gainText(what string, b *Baseline, p *Point, at string) string {
 	return fmt.Sprintf("%s than %s at no less %s accuracy (%s)", what, b.Name, p.seen().From, at)
 }
 
-// bestWinner has the highest top-1, on test images when those were run.
+// bestWinner has the highest top-1 on validation images, or on test images where no
+// other is known. Its figure is that of the test images when those were run: chosen
+// by them, it would be too good.
 func bestWinner(d *Data) (best *Winner, f Figure, where string) {
-	for _, pick := range []struct {
-		where string
-		of    func(Winner) Figure
-	}{{"test", func(w Winner) Figure { return w.Top1Test }}, {"validation", func(w Winner) Figure { return w.Top1Val }}} {
-		for i := range d.Winners {
-			if g := pick.of(d.Winners[i]); g.Has() && (best == nil || g.Value > f.Value) {
-				best, f, where = &d.Winners[i], g, pick.where
-			}
-		}
-		if best != nil {
-			return best, f, where
+	chosenBy := func(w Winner) Figure { return w.Top1Val }
+	if !slices.ContainsFunc(d.Winners, func(w Winner) bool { return w.Top1Val.Has() }) {
+		chosenBy = func(w Winner) Figure { return w.Top1Test }
+	}
+	for i := range d.Winners {
+		if g := chosenBy(d.Winners[i]); g.Has() && (best == nil || g.Value > chosenBy(*best).Value) {
+			best = &d.Winners[i]
 		}
 	}
-	return nil, Figure{}, ""
+	switch {
+	case best == nil:
+		return nil, Figure{}, ""
+	case best.Top1Test.Has():
+		return best, best.Top1Test, "test"
+	}
+	return best, best.Top1Val, "validation"
 }
 
 // speedup compares the first baseline with the fastest point that is at least

@@ -168,6 +168,22 @@ func TestGalleryShowsPicturesOnly(t *testing.T) {
 	}
 }
 
+// TestHeadlineIsNotChosenByTestImages: the file that is best on validation images is
+// told with its figure on test images, though another happens to have a higher one.
+func TestHeadlineIsNotChosenByTestImages(t *testing.T) {
+	d := demo()
+	d.Winners[1].Top1Test.Value = 0.93
+	if page := html(t, d); !strings.Contains(page, "top-1 of A on 2,000 test images") {
+		t.Error("the headline is of another file")
+	}
+	for i := range d.Winners {
+		d.Winners[i].Top1Val = report.Figure{}
+	}
+	if page := html(t, d); !strings.Contains(page, "top-1 of B on 2,000 test images") {
+		t.Error("without validation images the test images must do")
+	}
+}
+
 func TestUnequalScoreIsMarked(t *testing.T) {
 	d := demo()
 	*d.Winners[1].Scored -= 0.01

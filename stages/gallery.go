@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
-	"math"
 
 	"hanas/datasets"
 	"hanas/eval"
@@ -17,18 +16,18 @@ import (
 )
 
 const (
-	shownImages  = 8    // in each row of the gallery
-	searchedLast = 1024 // test images that wrong answers are looked for in
-	shownScore   = 0.3  // boxes below are not drawn
-	pixelArt     = 96   // images up to this side are kept as PNG, larger ones as JPEG
+	shownImages = 8    // in each row of the gallery
+	searchedIn  = 1024 // test images that wrong answers are looked for in
+	shownScore  = 0.3  // boxes below are not drawn
+	pixelArt    = 96   // images up to this side are kept as PNG, larger ones as JPEG
 )
 
-// writeGallery shows what the most accurate file of the search makes of test
-// images.
+// writeGallery shows what one file of the search makes of test images: the one that
+// is most accurate on the held-out images, so that these choose nothing.
 func (e *Env) writeGallery(ctx context.Context, p *pipeline.Pass, rec validationRecord, nets []*onnx.Model) error {
 	best := -1
 	for i, m := range rec.Models {
-		if !m.Baseline && (best < 0 || m.Top1 > rec.Models[best].Top1) {
+		if !m.Baseline && (best < 0 || m.Top1Again > rec.Models[best].Top1Again) {
 			best = i
 		}
 	}
@@ -59,8 +58,8 @@ func (e *Env) writeGallery(ctx context.Context, p *pipeline.Pass, rec validation
 // wrong ones.
 func showClasses(ctx context.Context, r onnx.Runner, im *datasets.Images) (first, wrong []report.Shown, err error) {
 	take := func(i int, logits []float32) {
-		s := answer(logits, im.Classes)
-		s.Truth = im.Classes[im.Labels[i]]
+		likeliest := eval.Guesses(logits, 1)[0]
+		s := report.Shown{Answer: im.Classes[likeliest.Class], Probability: likeliest.Probability, Truth: im.Classes[im.Labels[i]]}
 		list := &first
 		if i >= shownImages {
 			list = &wrong
@@ -73,25 +72,11 @@ func showClasses(ctx context.Context, r onnx.Runner, im *datasets.Images) (first
 			*list = append(*list, s)
 		}
 	}
-	_, failed := eval.Classify(ctx, r, im, eval.Settings{Limit: min(searchedLast, im.Len()), OnImage: take})
+	_, failed := eval.Classify(ctx, r, im, eval.Settings{Limit: min(searchedIn, im.Len()), OnImage: take})
 	if failed != nil {
 		return nil, nil, failed
 	}
 	return first, wrong, err
-}
-
-// answer is the likeliest class and its softmax probability.
-func answer(logits []float32, classes []string) report.Shown {
-	best, sum := 0, 0.0
-	for c, v := range logits {
-		if v > logits[best] {
-			best = c
-		}
-	}
-	for _, v := range logits {
-		sum += math.Exp(float64(v - logits[best]))
-	}
-	return report.Shown{Answer: classes[best], Probability: 1 / sum}
 }
 
 // showBoxes are the first images with the objects that are there and those that

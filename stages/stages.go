@@ -71,6 +71,10 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 	if cfg.Lut.Table != "" {
 		timing["files"] = []string{stamp(cfg.Lut.Table), stamp(filepath.Join(filepath.Dir(cfg.Lut.Table), estimatorFile))}
 	}
+	training := settings{"supernet": cfg.Supernet, "data": data}
+	if cfg.Supernet.Weights != "" {
+		training = settings{"weights": cfg.Supernet.Weights, "files": stamp(cfg.Supernet.Weights)}
+	}
 	searching := cfg.Search
 	searching.Devices = nil // of a stage of their own
 	stages := []pipeline.Stage{
@@ -79,8 +83,8 @@ func With(crew Crew, cfg *configs.Config, log func(string)) ([]pipeline.Stage, e
 			Makes: []string{dataFile}, Settings: with(settings{"data": data, "files": stamp(data.Path)}), Cores: 1, Run: e.runData,
 		},
 		{
-			Name: "supernet", Doc: "trains the weights that all sub-networks share", Version: 2, Needs: []string{dataFile},
-			Makes: []string{supernetFile, trainingFile}, Settings: with(settings{"supernet": cfg.Supernet, "data": data}), Cores: e.workers(), Run: e.runSupernet,
+			Name: "supernet", Doc: "trains the weights that all sub-networks share, or takes them from a file", Version: 2, Needs: []string{dataFile},
+			Makes: []string{supernetFile, trainingFile}, Settings: with(training), Cores: e.workers(), Run: e.runSupernet,
 		},
 		{
 			Name: "sample", Doc: "draws distinct sub-networks to evaluate", Version: 1,

@@ -11,6 +11,7 @@ import (
 
 // trainingRecord is training.json.
 type trainingRecord struct {
+	Weights   string           `json:"weights,omitempty"` // the file that they were taken from: nothing was trained here
 	Steps     int              `json:"steps"`
 	Params    int              `json:"params"`
 	PerSecond float64          `json:"images_per_second"` // images x sub-networks, mean over steps
@@ -19,8 +20,26 @@ type trainingRecord struct {
 	Rollbacks []supernet.Rollback `json:"rollbacks,omitempty"`
 }
 
-// runSupernet trains the shared weights, from the checkpoint if there is one.
+// takeWeights takes the trained weights that the configuration names.
+func (e *Env) takeWeights(p *pipeline.Pass) error {
+	file := e.Config.Supernet.Weights
+	net, err := supernet.Read(file, e.Space)
+	if err != nil {
+		return fmt.Errorf("stages: supernet.weights: %w (name a supernet.safetensors of the space %s)", err, e.Space.Name)
+	}
+	if err := supernet.WriteTensors(p.Output(supernetFile), net.Tensors()); err != nil {
+		return err
+	}
+	p.Summary(fmt.Sprintf("%d shared weights, from %s", net.Count(), file))
+	return writeJSON(p.Output(trainingFile), trainingRecord{Weights: file, Params: net.Count()})
+}
+
+// runSupernet trains the shared weights, from the checkpoint if there is one, or
+// takes those that are given.
 func (e *Env) runSupernet(ctx context.Context, p *pipeline.Pass) error {
+	if e.Config.Supernet.Weights != "" {
+		return e.takeWeights(p)
+	}
 	im, err := e.split(ctx, "train")
 	if err != nil {
 		return err

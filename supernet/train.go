@@ -26,7 +26,7 @@ type TrainSettings struct {
 	Pool         int     // topologies that the random ones are drawn from at a time; default 16
 	PoolSteps    int     // steps until the pool is drawn anew; default 200
 	FloatSteps   float64 // share of the steps at the start without quantisation; default 0.2, below 0 none
-	Plain        float64 // chance of a pupil to stay in float after FloatSteps; default 0
+	Plain        float64 // chance of a pupil to stay in float after FloatSteps
 	Alone        float64 // share of the steps at the start that train the largest sub-network alone: a teacher before there are pupils; default 0
 	Optimizer    string  // one of Optimizers; default "adamw"
 	Rate         float64 // learning rate at its peak; default that of the optimizer

@@ -1,5 +1,6 @@
 // Command sharing asks what sharing weights costs. It takes a finished supernet
-// and prints, on the test images, each as the file that would ship:
+// and prints, on test images, or with -split val on held-out ones that settings may be
+// chosen by, each as the file that would ship:
 //
 //   - sub-networks of several sizes with the shared weights, in float and at 8,
 //     4 and 2 bits of weights (activations 8);
@@ -39,9 +40,10 @@ func main() {
 	archs := flag.Int("archs", 3, "sub-networks, evenly over the space's MACs")
 	alone := flag.Bool("alone", false, "train them alone too")
 	calibration := flag.String("calibration", "256", "images that statistics are taken from; several are compared")
-	runs := flag.Int("runs", 1, "runs that those images are split into")
+	runs := flag.Int("runs", 16, "runs that those images are split into")
+	split := flag.String("split", "test", "images that are scored: val or test")
 	flag.Parse()
-	if err := run(context.Background(), *dir, *archs, setup{*alone, *calibration, *runs}); err != nil {
+	if err := run(context.Background(), *dir, *archs, setup{*alone, *calibration, *split, *runs}); err != nil {
 		fmt.Fprintln(os.Stderr, "sharing:", err)
 		os.Exit(1)
 	}
@@ -50,23 +52,24 @@ func main() {
 type setup struct {
 	alone       bool
 	calibration string
+	split       string
 	runs        int
 }
 
 // bench is what every score needs.
 type bench struct {
-	cfg          *configs.Config
-	space        *space.Space
-	backend      supernet.Backend
-	scoring, cal onnx.Engine
-	train, test  *datasets.Images
-	info         supernet.Preprocessing
-	augment      datasets.Augment
-	runs         int
+	cfg           *configs.Config
+	space         *space.Space
+	backend       supernet.Backend
+	scoring, cal  onnx.Engine
+	train, scored *datasets.Images
+	info          supernet.Preprocessing
+	augment       datasets.Augment
+	runs          int
 }
 
 func run(ctx context.Context, dir string, count int, set setup) error {
-	b, done, err := open(ctx, dir)
+	b, done, err := open(ctx, dir, set.split)
 	if err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func run(ctx context.Context, dir string, count int, set setup) error {
 	return nil
 }
 
-func open(ctx context.Context, dir string) (*bench, func() error, error) {
+func open(ctx context.Context, dir, split string) (*bench, func() error, error) {
 	cfg, err := configs.Load(filepath.Join(dir, "config.json"), nil)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +128,11 @@ func open(ctx context.Context, dir string) (*bench, func() error, error) {
 	if b.train, err = set.Load(ctx, set.Train, 2); err != nil {
 		return nil, nil, err
 	}
-	if b.test, err = set.Load(ctx, set.Test, 2); err != nil {
+	scored := map[string]datasets.Dataset{"val": set.Val, "test": set.Test}[split]
+	if scored == nil {
+		return nil, nil, fmt.Errorf("-split %s (want val or test)", split)
+	}
+	if b.scored, err = set.Load(ctx, scored, 2); err != nil {
 		return nil, nil, err
 	}
 	b.scoring = rt.Engine(ort.Settings{Threads: 2})
@@ -183,7 +190,7 @@ func (b *bench) alone(ctx context.Context, arch space.Arch, calibration int) err
 	return b.report(ctx, "alone", sub, arch, calibration)
 }
 
-// report runs the file of arch on the test images.
+// report runs the file of arch on the images that are scored.
 func (b *bench) report(ctx context.Context, name string, net *supernet.Supernet, arch space.Arch, calibration int) error {
 	x := onnx.NewTensor(onnx.Float, calibration, b.space.Channels, b.train.Size, b.train.Size)
 	idx := make([]int, calibration)
@@ -207,7 +214,7 @@ func (b *bench) report(ctx context.Context, name string, net *supernet.Supernet,
 		return err
 	}
 	defer r.Close()
-	e, err := eval.New(b.test, eval.Settings{Batch: 16})
+	e, err := eval.New(b.scored, eval.Settings{Batch: 16})
 	if err != nil {
 		return err
 	}

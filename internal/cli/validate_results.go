@@ -2,16 +2,14 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"hanas/datasets"
+	"hanas/eval"
 	"hanas/internal/atomicfile"
 )
 
@@ -40,15 +38,6 @@ const mostGuesses = 5
 
 // resultOf ranks the logits of an image; of equal ones the lowest index is first.
 func resultOf(name string, label int, logits []float32, classes []string) imageResult {
-	order := make([]int, len(logits))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v - logits[order[0]]))
-	}
 	called := func(c int) string {
 		if c < len(classes) {
 			return classes[c]
@@ -56,9 +45,9 @@ func resultOf(name string, label int, logits []float32, classes []string) imageR
 		return strconv.Itoa(c)
 	}
 	r := imageResult{Image: name, Label: label, Class: called(label)}
-	for k, c := range order[:min(mostGuesses, len(order))] {
-		r.Top = append(r.Top, guess{c, called(c), math.Exp(float64(logits[c]-logits[order[0]])) / sum})
-		r.Right1, r.Right5 = r.Right1 || k == 0 && c == label, r.Right5 || c == label
+	for k, g := range eval.Guesses(logits, mostGuesses) {
+		r.Top = append(r.Top, guess{g.Class, called(g.Class), g.Probability})
+		r.Right1, r.Right5 = r.Right1 || k == 0 && g.Class == label, r.Right5 || g.Class == label
 	}
 	return r
 }
@@ -69,7 +58,7 @@ func brokenResult(ds datasets.Dataset, i int, why error) imageResult {
 	r := imageResult{Image: datasets.NameOf(ds, i), Label: -1, Error: why.Error()}
 	if label, known := datasets.LabelOf(ds, i); known {
 		r.Label, r.Class = label, strconv.Itoa(label)
-		if names := ds.Classes(); label < len(names) {
+		if names := ds.Classes(); label >= 0 && label < len(names) {
 			r.Class = names[label]
 		}
 	}
